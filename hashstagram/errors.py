@@ -1,0 +1,46 @@
+"""Everything that can go wrong on a caller's side, as one tree.
+
+    HashStagramError
+    ├── PhotoError             a photo that cannot be used, whatever the reason
+    │   ├── PhotoTooLarge      more bytes or more pixels than the limits allow
+    │   ├── PhotoUnsupported   not a photo of a kind that we read
+    │   └── PhotoBroken        empty, truncated or damaged
+    ├── WeightsError           a weight file that is missing, damaged, or made for something else
+    ├── SettingError           a value that the caller chose and that cannot be used
+    └── DataError              a training folder that is not in HARRISON's layout
+
+Every message is a sentence or two for the person who reads it: what was wrong, with which value, and what to do.
+Page, API and command line show the same one.
+"""
+
+
+class HashStagramError(Exception):
+    """Base of all errors that HashStagram raises on purpose."""
+
+
+class PhotoError(HashStagramError):
+    """A photo cannot be used. The message speaks to a visitor: it holds no path and no exception text."""
+
+
+class PhotoTooLarge(PhotoError):
+    """The photo has more bytes or more pixels than the limits allow."""
+
+
+class PhotoUnsupported(PhotoError):
+    """What was given is not a photo of a kind that we read."""
+
+
+class PhotoBroken(PhotoError):
+    """The photo is empty, truncated or damaged."""
+
+
+class WeightsError(HashStagramError):
+    """A weight is missing, fails its checksum, or was trained for another vocabulary or shape."""
+
+
+class SettingError(HashStagramError):
+    """A setting is out of range, or names a model or a tag that does not exist."""
+
+
+class DataError(HashStagramError):
+    """A training folder is not in HARRISON's layout."""
