@@ -22,15 +22,16 @@ class PhotoError(HashStagramError):
     """A photo cannot be used. The message speaks to a visitor: it holds no path and no exception text."""
 
 
-class PhotoTooLarge(PhotoError):
+# These three say what is wrong with the photo, and their base says that it is an error.
+class PhotoTooLarge(PhotoError):  # noqa: N818
     """The photo has more bytes or more pixels than the limits allow."""
 
 
-class PhotoUnsupported(PhotoError):
+class PhotoUnsupported(PhotoError):  # noqa: N818
     """What was given is not a photo of a kind that we read."""
 
 
-class PhotoBroken(PhotoError):
+class PhotoBroken(PhotoError):  # noqa: N818
     """The photo is empty, truncated or damaged."""
 
 

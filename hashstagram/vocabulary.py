@@ -61,7 +61,8 @@ class Vocabulary:
                 continue
             if words[1:] not in ([], [str(len(tags))]):
                 raise WeightsError(
-                    f"Line {number} of {path} is {line!r}. Expected was a tag alone, or a tag and its index {len(tags)}."
+                    f"Line {number} of {path} is {line!r}. "
+                    f"A tag alone was expected, or a tag and its index {len(tags)}."
                 )
             tags.append(words[0])
         platform: frozenset[str] = frozenset()
