@@ -1,0 +1,116 @@
+"""Where weights come from, and that they are what their records say.
+
+A weight folder holds `manifest.json`, the vocabulary, its platform tags, and the safetensors files that the manifest
+lists. Nothing here knows networks: a file becomes named arrays, and only after its size and sha256 were found right.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load as parse_safetensors
+
+from hashstagram.errors import WeightsError
+from hashstagram.manifest import CompanionsRecord, Manifest, Record
+from hashstagram.vocabulary import Vocabulary
+
+__all__ = [
+    "CompanionsRecord",
+    "Manifest",
+    "Record",
+    "Tensors",
+    "check_vocabulary",
+    "load_tensors",
+    "load_vocabulary",
+    "resolve",
+]
+
+_BUNDLED = Path(__file__).resolve().parent.parent / "weights"
+
+Tensors = dict[str, npt.NDArray[Any]]
+
+
+def resolve(weights: str | os.PathLike[str] | None = None) -> Path:
+    """The weight folder: the one given, else the one that HASHSTAGRAM_WEIGHTS names, else the one of this repository.
+
+    Raises WeightsError for an address in Cloud Storage and for a folder that does not exist.
+    """
+    chosen = os.fspath(weights) if weights is not None else os.environ.get("HASHSTAGRAM_WEIGHTS", "")
+    if chosen.startswith("gs://"):
+        raise WeightsError(
+            f"Weights cannot be read from Cloud Storage yet, and {chosen} is there. "
+            "Copy the folder to this machine (gcloud storage cp --recursive) and name the copy."
+        )
+    folder = Path(chosen).expanduser() if chosen else _BUNDLED
+    if not folder.is_dir():
+        raise WeightsError(
+            f"The weight folder {folder} does not exist. "
+            "Run from a clone of the repository, or name a weight folder with HASHSTAGRAM_WEIGHTS."
+        )
+    return folder
+
+
+def load_vocabulary(folder: str | os.PathLike[str], manifest: Manifest) -> Vocabulary:
+    """The folder's vocabulary. Raises WeightsError when it is not the one that the manifest was written for."""
+    listed = manifest.vocabulary
+    vocabulary = Vocabulary.load(Path(folder) / listed.file, Path(folder) / listed.platform_tags)
+    if vocabulary.sha256 != listed.sha256:
+        raise WeightsError(
+            f"{listed.file} in {folder} is not the vocabulary of the manifest: it has {len(vocabulary)} tags with "
+            f"sha256 {vocabulary.sha256[:8]}, the manifest has {listed.tags} with {listed.sha256[:8]}. "
+            "Restore the file; a changed vocabulary needs weights that are trained for it."
+        )
+    return vocabulary
+
+
+def check_vocabulary(record: Record | CompanionsRecord, vocabulary: Vocabulary, outputs: int | None) -> None:
+    """Raise WeightsError when a weight was trained for another vocabulary.
+
+    `outputs` is how many tags the weight was trained for, None where that cannot be told.
+    """
+    if record.vocabulary_sha256 == vocabulary.sha256:
+        return
+    size = "an unknown number of" if outputs is None else outputs
+    raise WeightsError(
+        f"{record.id} was trained for another vocabulary: {size} tags with sha256 {record.vocabulary_sha256[:8]}. "
+        f"The vocabulary in use has {len(vocabulary)} tags with sha256 {vocabulary.sha256[:8]}. "
+        "Put the vocabulary that it was trained for beside it, or train and export it again for this one."
+    )
+
+
+def load_tensors(folder: str | os.PathLike[str], record: Record | CompanionsRecord) -> Tensors:
+    """The arrays of a weight file by name, fp16 or fp32 as they are stored.
+
+    The file is read once, and what was checked is what is used. Raises WeightsError for a file that is missing, has
+    another size or sha256 than its record says, or is not safetensors.
+    """
+    path = Path(folder) / record.file
+    again = "Restore it (git checkout, or copy the folder again)."
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(
+            f"{record.file}, the weight file of {record.id}, cannot be read in {folder} ({error.strerror}). {again}"
+        ) from error
+    if len(content) != record.bytes:
+        raise WeightsError(f"{record.file} has {len(content)} bytes; its record says {record.bytes}. {again}")
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != record.sha256:
+        raise WeightsError(
+            f"{record.file} is damaged or changed: its sha256 begins with {sha256[:8]}, "
+            f"its record says {record.sha256[:8]}. {again}"
+        )
+    try:
+        tensors: Tensors = parse_safetensors(content)
+    except (SafetensorError, KeyError, TypeError) as error:
+        raise WeightsError(f"{record.file} is not a safetensors file of ours ({error}). Export it again.") from error
+    for name, tensor in tensors.items():
+        if tensor.dtype not in (np.float16, np.float32):
+            raise WeightsError(
+                f"{record.file} has {name} in {tensor.dtype}; fp16 or fp32 was expected. Export it again."
+            )
+    return tensors
