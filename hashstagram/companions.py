@@ -1,0 +1,75 @@
+"""Companions: tags that people write with what a photo shows (`dog`: `dogsofinstagram`).
+
+One linear layer, learned from HARRISON's posts, takes the visible tags' probabilities to those of the other tags.
+"""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hashstagram.errors import WeightsError
+from hashstagram.sharing import SharedCache
+from hashstagram.vocabulary import Vocabulary
+from hashstagram.weights import CompanionsRecord, check_vocabulary, load_tensors
+
+Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Companions:
+    """p = sigmoid(weight · x + bias), from the tags `inputs` to the tags `outputs`, both as vocabulary indices.
+
+    `weight` has shape (outputs, inputs), `bias` (outputs,).
+    """
+
+    weight: Floats
+    bias: Floats
+    inputs: Indices
+    outputs: Indices
+
+    def probabilities(self, visible: Floats) -> Floats:
+        """Visible probabilities (tags,) to companion probabilities (tags,), 0 for tags that are no output."""
+        companions = np.zeros_like(visible)
+        companions[self.outputs] = sigmoid(self.weight @ visible[self.inputs] + self.bias)
+        return companions
+
+
+_loaded: SharedCache[tuple[str, tuple[str, ...], tuple[str, ...]], Companions] = SharedCache()
+
+
+def load_companions(folder: str | os.PathLike[str], record: CompanionsRecord, vocabulary: Vocabulary) -> Companions:
+    """The companion layer of a weight folder, once in memory for the whole process.
+
+    Raises WeightsError for a file that is missing or damaged, that was trained for another vocabulary, or whose
+    arrays do not have the shapes that its record says.
+    """
+    check_vocabulary(record, vocabulary, len({*record.inputs, *record.outputs}))
+    return _loaded.get((record.sha256, record.inputs, record.outputs), lambda: _load(folder, record, vocabulary))
+
+
+def _load(folder: str | os.PathLike[str], record: CompanionsRecord, vocabulary: Vocabulary) -> Companions:
+    if strangers := [tag for tag in (*record.inputs, *record.outputs) if tag not in vocabulary]:
+        raise WeightsError(f"{record.id} has tags that are not in the vocabulary: {', '.join(strangers[:5])}.")
+    tensors = load_tensors(folder, record)
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    expected = {"weight": (len(record.outputs), len(record.inputs)), "bias": (len(record.outputs),)}
+    if shapes != expected:
+        raise WeightsError(f"{record.file} holds {shapes}; {expected} was expected. Export it again.")
+    arrays = {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
+    for array in arrays.values():
+        array.setflags(write=False)
+    return Companions(
+        weight=arrays["weight"],
+        bias=arrays["bias"],
+        inputs=np.array([vocabulary.index(tag) for tag in record.inputs], dtype=np.intp),
+        outputs=np.array([vocabulary.index(tag) for tag in record.outputs], dtype=np.intp),
+    )
+
+
+def sigmoid(scores: Floats) -> Floats:
+    """1 / (1 + exp(-scores)), exact for small probabilities and without overflow."""
+    probabilities: Floats = np.exp(-np.logaddexp(np.float32(0), -scores))
+    return probabilities

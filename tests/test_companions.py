@@ -1,0 +1,130 @@
+"""Tags that are written with what a photo shows."""
+
+import gc
+import hashlib
+import warnings
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from hashstagram.companions import load_companions, sigmoid
+from hashstagram.errors import WeightsError
+from hashstagram.vocabulary import Vocabulary
+from hashstagram.weights import CompanionsRecord, Manifest, load_tensors, load_vocabulary
+
+
+def _record(folder: Path) -> CompanionsRecord:
+    record = Manifest.load(folder).companions
+    assert record is not None
+    return record
+
+
+def _vocabulary(folder: Path) -> Vocabulary:
+    return load_vocabulary(folder, Manifest.load(folder))
+
+
+def test_probabilities_are_those_of_the_formula(small_weights: Path) -> None:
+    record, vocabulary = _record(small_weights), _vocabulary(small_weights)
+    visible = np.random.default_rng(1).random(len(vocabulary), dtype=np.float32)
+    companions = load_companions(small_weights, record, vocabulary).probabilities(visible)
+    tensors = load_tensors(small_weights, record)
+    for row, tag in enumerate(record.outputs):
+        score = float(tensors["bias"][row])
+        for column, source in enumerate(record.inputs):
+            score += float(tensors["weight"][row, column]) * float(visible[vocabulary.index(source)])
+        assert companions[vocabulary.index(tag)] == pytest.approx(1 / (1 + np.exp(-score)), abs=1e-6)
+    others = [index for index, tag in enumerate(vocabulary) if tag not in record.outputs]
+    assert not companions[others].any()
+    assert companions.dtype == np.float32
+
+
+def test_tags_that_are_no_input_change_nothing(small_weights: Path) -> None:
+    record, vocabulary = _record(small_weights), _vocabulary(small_weights)
+    layer = load_companions(small_weights, record, vocabulary)
+    visible = np.zeros(len(vocabulary), dtype=np.float32)
+    before = layer.probabilities(visible)
+    visible[vocabulary.index("guitar")] = 1
+    assert np.array_equal(layer.probabilities(visible), before)
+
+
+def test_layer_is_in_memory_once_and_then_freed(small_weights: Path) -> None:
+    record, vocabulary = _record(small_weights), _vocabulary(small_weights)
+    layer = load_companions(small_weights, record, vocabulary)
+    assert load_companions(small_weights, record, vocabulary) is layer
+    remembered = weakref.ref(layer)
+    del layer
+    gc.collect()
+    assert remembered() is None
+
+
+def test_layer_cannot_be_changed(small_weights: Path) -> None:
+    layer = load_companions(small_weights, _record(small_weights), _vocabulary(small_weights))
+    with pytest.raises(ValueError, match="read-only"):
+        layer.weight[0, 0] = 1
+
+
+def test_layer_for_another_vocabulary_is_refused(small_weights: Path) -> None:
+    with pytest.raises(WeightsError, match=r"companions\.small_v1 was trained for another vocabulary: \d+ tags with"):
+        load_companions(small_weights, _record(small_weights), Vocabulary(("sea", "sand")))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"weight": np.zeros((2, 2), np.float16), "bias": np.zeros(2, np.float16)}, "'weight': \\(2, 2\\)"),
+        ({"weight": np.zeros((18, 34), np.float16)}, "was expected"),
+    ],
+)
+def test_arrays_of_another_shape_are_refused(
+    weights_copy: Path,
+    rewrite: Callable[[Path, bytes], None],
+    arrays: dict[str, np.ndarray],  # type: ignore[type-arg]
+    message: str,
+) -> None:
+    content = save(arrays)
+    rewrite(weights_copy / "companions.safetensors", content)
+    record = replace(_record(weights_copy), bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    with pytest.raises(WeightsError, match=rf"companions\.safetensors holds .*{message}"):
+        load_companions(weights_copy, record, _vocabulary(weights_copy))
+
+
+def test_tags_outside_the_vocabulary_are_refused(small_weights: Path) -> None:
+    record = replace(_record(small_weights), outputs=("sea", "seamonster"))
+    with pytest.raises(WeightsError, match="not in the vocabulary: seamonster"):
+        load_companions(small_weights, record, _vocabulary(small_weights))
+
+
+def test_damaged_layer_is_refused(weights_copy: Path, rewrite: Callable[[Path, bytes], None]) -> None:
+    path = weights_copy / "companions.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    rewrite(path, bytes(content))
+    with pytest.raises(WeightsError, match="companions.safetensors is damaged"):
+        load_companions(weights_copy, _record(weights_copy), _vocabulary(weights_copy))
+
+
+def test_sigmoid_is_exact_for_small_probabilities_and_never_overflows() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        values = sigmoid(np.array([-1e4, -20, -2, 0, 2, 1e4], dtype=np.float32))
+    expected = [0, 1 / (1 + np.exp(20.0)), 1 / (1 + np.exp(2.0)), 0.5, 1 / (1 + np.exp(-2.0)), 1]
+    assert values == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("visible", "companion"), [("dog", "dogsofinstagram"), ("cat", "catsofinstagram"), ("sneaker", "sneakerhead")]
+)
+def test_bundled_layer_knows_what_is_written_with_what(bundled_weights: Path, visible: str, companion: str) -> None:
+    record, vocabulary = _record(bundled_weights), _vocabulary(bundled_weights)
+    probabilities = np.zeros(len(vocabulary), dtype=np.float32)
+    nothing = load_companions(bundled_weights, record, vocabulary).probabilities(probabilities)
+    probabilities[vocabulary.index(visible)] = 1
+    written_with = load_companions(bundled_weights, record, vocabulary).probabilities(probabilities)
+    place = vocabulary.index(companion)
+    assert written_with[place] > 2 * nothing[place]
+    assert companion in [vocabulary.tags[index] for index in np.argsort(-written_with)[:5]]
