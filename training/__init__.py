@@ -1,0 +1,1 @@
+"""From photos in HARRISON's layout to published weights. Imports `hashstagram`, never the reverse."""

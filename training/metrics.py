@@ -1,0 +1,102 @@
+"""The paper's metrics (Park et al. 2016, arXiv 1605.05054, §5) and their uncertainty.
+
+For one photo with true tags T and the k highest-scored tags S: precision@k = |S ∩ T| / k, recall@k = |S ∩ T| / |T|,
+accuracy@k = 1 where S ∩ T is not empty; each is averaged over photos. T is all of a photo's tags, also when there are
+more than k; photos without a tag are not scored. Ties are broken by vocabulary order, more frequent tags first.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
+
+Scores = NDArray[np.floating]
+Labels = NDArray[np.bool_]
+
+# A tag's average precision on fewer positives is mostly chance.
+LEAST_POSITIVES = 10
+
+
+def top_k(scores: Scores, k: int) -> NDArray[np.int64]:
+    """Indices (n, k) of the highest scores (n, tags) in falling order; ties in column order."""
+    order: NDArray[np.int64] = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return order
+
+
+def hits(scores: Scores, labels: Labels, k: int) -> NDArray[np.int64]:
+    """|S ∩ T| of each photo: (n,) from scores and labels, both (n, tags)."""
+    found: NDArray[np.int64] = np.take_along_axis(labels, top_k(scores, k), axis=1).sum(axis=1)
+    return found
+
+
+def per_photo(scores: Scores, labels: Labels) -> dict[str, NDArray[np.float64]]:
+    """The four metrics of each photo, (n,) each; their means are the metrics.
+
+    Raises ValueError where a photo has no tag: its recall is not defined.
+    """
+    true = labels.sum(axis=1)
+    if not true.all():
+        raise ValueError(f"{int((true == 0).sum())} photos have no tag; score only photos that have one.")
+    one, five = hits(scores, labels, 1), hits(scores, labels, 5)
+    return {
+        "precision_at_1": one / 1.0,
+        "precision_at_5": five / 5.0,
+        "recall_at_5": five / true,
+        "accuracy_at_5": (five > 0).astype(np.float64),
+    }
+
+
+def mean_average_precision(scores: Scores, labels: Labels) -> tuple[float, int]:
+    """Mean of scikit-learn's average precision over tags with at least 10 positives, and how many tags those are."""
+    scored = np.flatnonzero(labels.sum(axis=0) >= LEAST_POSITIVES)
+    if not len(scored):
+        return float("nan"), 0
+    return float(np.mean([average_precision_score(labels[:, tag], scores[:, tag]) for tag in scored])), len(scored)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric's value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def bootstrap(values: NDArray[np.float64], *, rounds: int = 2000, seed: int = 0) -> Estimate:
+    """Mean of per-photo values (n,) with the percentile interval of `rounds` resamples (Efron 1979)."""
+    rng = np.random.default_rng(seed)
+    means = [values[rng.integers(0, len(values), len(values))].mean() for _ in range(rounds)]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Estimate(float(values.mean()), float(low), float(high))
+
+
+def summary(scores: Scores, labels: Labels) -> dict[str, Estimate | float | int]:
+    """All metrics of one set of photos: estimates by name, `mean_average_precision`, its tags and `photos`."""
+    result: dict[str, Estimate | float | int] = {
+        name: bootstrap(values) for name, values in per_photo(scores, labels).items()
+    }
+    result["mean_average_precision"], result["tags_in_map"] = mean_average_precision(scores, labels)
+    result["photos"] = len(labels)
+    return result
+
+
+def plain(result: Mapping[str, Estimate | float | int]) -> dict[str, object]:
+    """A summary as JSON: an estimate becomes {"value", "low", "high"}, rounded to what n photos can tell."""
+    return {
+        name: {"value": round(item.value, 4), "low": round(item.low, 4), "high": round(item.high, 4)}
+        if isinstance(item, Estimate)
+        else round(item, 4)
+        for name, item in result.items()
+    }
+
+
+def popularity(train_labels: Labels) -> NDArray[np.float64]:
+    """The scores (tags,) of who never looks: how often each tag occurs in training."""
+    counts: NDArray[np.float64] = train_labels.mean(axis=0)
+    return counts

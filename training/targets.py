@@ -1,0 +1,134 @@
+"""What a student is to answer: a photo's tags, softened by what a teacher sees on the same crop.
+
+A caption names the main things only, so a missing tag is not a sure negative. The teacher fills the gaps: a small
+network from EfficientNet features to tags, trained in folds so that no photo's soft tags come from a teacher that saw
+its labels. `python -m training.targets --data …` computes them for every view whose teacher features are there.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from training import metrics
+from training.dataset import Posts, fingerprint, open_data
+from training.features import available_views, read_features
+from training.split import train_and_val
+
+FOLDS = 4
+_WIDTH = 1024
+_EPOCHS = 14
+
+
+@dataclass(frozen=True)
+class SoftTags:
+    """The teacher's tag probabilities: views (v,), and float16 (v, n, visible tags) in the order of Posts.visible."""
+
+    views: tuple[int, ...]
+    probabilities: NDArray[np.float16]
+
+
+def tag_teacher(inputs: int, outputs: int) -> nn.Module:
+    """Features (B, inputs) to tag logits (B, outputs)."""
+    return nn.Sequential(
+        nn.Dropout(0.3), nn.Linear(inputs, _WIDTH), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(_WIDTH, outputs)
+    )
+
+
+def mixup(inputs: Tensor, targets: Tensor, generator: torch.Generator, alpha: float = 0.4) -> tuple[Tensor, Tensor]:
+    """Convex combinations of pairs of a batch (Zhang et al. 2018, arXiv 1710.09412)."""
+    # Beta(a, a) from two Gamma draws; torch's Beta takes no generator.
+    rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
+    share = torch.from_numpy(rng.beta(alpha, alpha, size=(len(inputs), 1)).astype(np.float32))
+    partner = torch.randperm(len(inputs), generator=generator)
+    spread = share.view(-1, *[1] * (inputs.dim() - 1)).to(inputs.dtype)
+    return inputs * spread + inputs[partner] * (1 - spread), targets * share + targets[partner] * (1 - share)
+
+
+def _fit(views: Sequence[Tensor], tags: Tensor, rows: NDArray[np.int64], seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    network = tag_teacher(views[0].shape[1], tags.shape[1])
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=1e-3)
+    steps = _EPOCHS * (len(rows) // 256 + 1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=2e-3, total_steps=steps)
+    train = torch.from_numpy(rows)
+    network.train()
+    for epoch in range(_EPOCHS):
+        features = views[epoch % len(views)]
+        for batch in torch.split(train[torch.randperm(len(train), generator=generator)], 256):
+            inputs, targets = mixup(features[batch].float(), tags[batch], generator)
+            loss = F.binary_cross_entropy_with_logits(network(inputs), targets, reduction="sum") / len(batch)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+    return network.eval()
+
+
+@torch.inference_mode()
+def _answer(network: nn.Module, features: Tensor) -> Tensor:
+    return torch.cat([torch.sigmoid(network(chunk.float())) for chunk in torch.split(features, 4096)])
+
+
+def soft_tags_path(cache: Path, posts: Posts) -> Path:
+    """Where the soft tags of these posts are kept."""
+    return cache / f"soft-tags-{fingerprint(posts.photos)}.npz"
+
+
+def read_soft_tags(cache: Path, posts: Posts) -> SoftTags:
+    """Load what `compute` saved. Raises FileNotFoundError where it was not run."""
+    with np.load(soft_tags_path(cache, posts)) as archive:
+        return SoftTags(tuple(int(number) for number in archive["views"]), archive["probabilities"])
+
+
+def compute(posts: Posts, cache: Path, seed: int = 2018) -> SoftTags:
+    """Fit the teacher in folds by group and save its answers to every photo; print what it reaches on val.
+
+    A training photo is answered by the fold's teacher that did not see it (nor a near-duplicate); a val photo, which
+    no teacher saw, by the mean of all.
+    """
+    numbers = available_views(cache, "teacher", posts)
+    views = [torch.from_numpy(np.array(read_features(cache, "teacher", posts, number))) for number in numbers]
+    visible = posts.visible
+    labels = posts.tags[:, visible]
+    tags = torch.from_numpy(labels.astype(np.float32))
+    train, val = train_and_val(posts)
+    fold_of_group = np.random.default_rng(seed).integers(0, FOLDS, posts.groups.max() + 1)
+    folds = fold_of_group[posts.groups]
+    answers = np.zeros((len(views), *labels.shape), dtype=np.float32)
+    for fold in tqdm(range(FOLDS), desc="teacher", unit="fold"):
+        network = _fit(views, tags, train[folds[train] != fold], seed + fold)
+        held_out = train[folds[train] == fold]
+        for place, features in enumerate(views):
+            answers[place, held_out] = _answer(network, features[held_out])
+            answers[place, val] += _answer(network, features[val]).numpy() / FOLDS
+    scores = metrics.summary(answers[0, val], labels[val])
+    print("teacher on val, view 0:", {name: str(value) for name, value in scores.items()})
+    held_out_scores = metrics.per_photo(answers[0, train], labels[train])
+    print("teacher, held-out folds:", {name: round(float(v.mean()), 3) for name, v in held_out_scores.items()})
+    path = soft_tags_path(cache, posts)
+    np.savez(path.with_suffix(".part.npz"), views=np.array(numbers), probabilities=answers.astype(np.float16))
+    path.with_suffix(".part.npz").replace(path)
+    return SoftTags(tuple(numbers), answers.astype(np.float16))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Command line of this module."""
+    parser = argparse.ArgumentParser(prog="python -m training.targets", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder in HARRISON's layout")
+    parser.add_argument("--cache", type=Path, default=Path("cache"), help="where the teacher's features are")
+    arguments = parser.parse_args(argv)
+    posts, _ = open_data(arguments.data, arguments.cache)
+    compute(posts, arguments.cache)
+
+
+if __name__ == "__main__":
+    main()
