@@ -285,6 +285,6 @@ def _read(kind: type[_Read], content: object, where: str) -> _Read:
     for key, reader in readers.items():
         try:
             values[key] = reader(content[key])
-        except (KeyError, TypeError, ValueError) as error:
+        except (TypeError, WeightsError) as error:
             raise WeightsError(f"{where}.{key} in {MANIFEST} is {content[key]!r}: {error}. Restore it.") from error
     return kind(**values)

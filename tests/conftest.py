@@ -18,14 +18,15 @@ from hashstagram.weights import CompanionsRecord, Manifest, Record
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# What the small networks may recommend, and what their companion layer adds.
 SMALL_TAUGHT = (
     "beach friend family girl fashion snow black sun nature smile sea cake dog flower hair tree red food blue sky "
     "sunset night mountain baby cat coffee ocean wedding puppy drink landscape cloud car portrait"
-).split()
+)
 SMALL_OUTPUTS = (
     "instagood instafood photooftheday dogsofinstagram dogstagram instadog catsofinstagram beachlife naturelovers "
     "wanderlust foodstagram travelgram adorable petstagram seaside skylovers bestfriend bride"
-).split()
+)
 
 
 @pytest.fixture(autouse=True)
@@ -65,10 +66,8 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         hashnet_record = _network_record(
             folder, manifest, "hashnet", head, hashnet, parts=(vgg16_record.id, alexnet_record.id)
         )
-        tensors = {
-            "weight": torch.randn(len(SMALL_OUTPUTS), len(SMALL_TAUGHT)),
-            "bias": torch.randn(len(SMALL_OUTPUTS)) - 2,
-        }
+        inputs, outputs = tuple(SMALL_TAUGHT.split()), tuple(SMALL_OUTPUTS.split())
+        tensors = {"weight": torch.randn(len(outputs), len(inputs)), "bias": torch.randn(len(outputs)) - 2}
     manifest = manifest.with_record(vgg16_record).with_record(alexnet_record)
     manifest = manifest.with_record(hashnet_record, default=True)
     content = save({name: tensor.half() for name, tensor in tensors.items()})
@@ -80,8 +79,8 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         vocabulary_sha256=manifest.vocabulary.sha256,
-        inputs=tuple(SMALL_TAUGHT),
-        outputs=tuple(SMALL_OUTPUTS),
+        inputs=inputs,
+        outputs=outputs,
     )
     manifest.with_companions(companions).save(folder)
     return folder
@@ -144,7 +143,7 @@ def _network_record(
         vocabulary_sha256=manifest.vocabulary.sha256,
         description=f"untrained {name}, for tests",
         input=Preprocessing(72, 64, "bicubic", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-        taught=tuple(SMALL_TAUGHT),
+        taught=tuple(SMALL_TAUGHT.split()),
         calibration={"method": "platt", "scale": 1.0, "bias": -1.0},
         training={"seed": 2018},
         metrics={"precision_at_1": {"value": 0.5, "n": 2}},

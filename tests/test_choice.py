@@ -10,7 +10,7 @@ from hashstagram.errors import SettingError
 from hashstagram.vocabulary import Vocabulary
 
 # Taught: beach to cat. Companions: beachlife to dogstagram. Nothing knows "daytime". "dog" can be both.
-TAGS = "beach sea sand dog cat beachlife surfing instabeach dogstagram daytime".split()
+TAGS = ["beach", "sea", "sand", "dog", "cat", "beachlife", "surfing", "instabeach", "dogstagram", "daytime"]
 VOCABULARY = Vocabulary(tuple(TAGS), frozenset({"instabeach", "cat"}))
 VISIBLE = {"beach": 0.9, "sea": 0.8, "sand": 0.8, "dog": 0.3, "cat": 0.95}
 COMPANIONS = {"beachlife": 0.4, "surfing": 0.4, "instabeach": 0.7, "dogstagram": 0.1}

@@ -104,7 +104,7 @@ def test_damaged_layer_is_refused(weights_copy: Path, rewrite: Callable[[Path, b
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     rewrite(path, bytes(content))
-    with pytest.raises(WeightsError, match="companions.safetensors is damaged"):
+    with pytest.raises(WeightsError, match=r"companions\.safetensors is damaged"):
         load_companions(weights_copy, _record(weights_copy), _vocabulary(weights_copy))
 
 

@@ -8,6 +8,15 @@ import pytest
 from hashstagram.errors import SettingError, WeightsError
 from hashstagram.vocabulary import Vocabulary, normalised
 
+PLATFORM = (
+    "instagood instafood instagram photooftheday ootd bestoftheday followme follow like likeforlike tagsforlikes lfl "
+    "vsco vscocam igers webstagram iphonesia tbt throwback nofilter snapchat shoutout repost wcw tweegram"
+)
+ABOUT_THE_PHOTO = (
+    "love friend photo photography dogsofinstagram catsofinstagram dogstagram selfie beach food foodporn gopro canon "
+    "iphone daily picture quote happy bestfriend handmade explore"
+)
+
 
 @pytest.fixture
 def bundled(bundled_weights: Path) -> Vocabulary:
@@ -60,20 +69,12 @@ def test_normalised(written: str, tag: str) -> None:
     assert normalised(written) == tag
 
 
-@pytest.mark.parametrize(
-    "tag",
-    "instagood instafood instagram photooftheday ootd bestoftheday followme follow like likeforlike tagsforlikes lfl "
-    "vsco vscocam igers webstagram iphonesia tbt throwback nofilter snapchat shoutout repost wcw tweegram".split(),
-)
+@pytest.mark.parametrize("tag", PLATFORM.split())
 def test_platform_tags(bundled: Vocabulary, tag: str) -> None:
     assert tag in bundled.platform
 
 
-@pytest.mark.parametrize(
-    "tag",
-    "love friend photo photography dogsofinstagram catsofinstagram dogstagram selfie beach food foodporn gopro canon "
-    "iphone daily picture quote happy bestfriend handmade explore".split(),
-)
+@pytest.mark.parametrize("tag", ABOUT_THE_PHOTO.split())
 def test_tags_about_the_photo_are_no_platform_tags(bundled: Vocabulary, tag: str) -> None:
     assert tag in bundled
     assert tag not in bundled.platform

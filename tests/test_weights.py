@@ -231,7 +231,7 @@ def test_truncated_file(weights_copy: Path, rewrite: Rewrite) -> None:
     rewrite(path, path.read_bytes()[:-7])
     with pytest.raises(
         WeightsError,
-        match=rf"^alexnet\.small_v1\.safetensors has {record.bytes - 7} bytes; its record says {record.bytes}\. Restore",
+        match=rf"^alexnet\.small_v1\.safetensors has {record.bytes - 7} bytes; its record says {record.bytes}\. Rest",
     ):
         load_tensors(weights_copy, record)
 

@@ -1,0 +1,148 @@
+"""PyTorch as engine: the reference on CPU, and what computes on CUDA. Networks are in memory once for the process."""
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch.overrides import TorchFunctionMode
+
+from hashstagram.engines import Floats
+from hashstagram.errors import SettingError, WeightsError
+from hashstagram.networks import Network, build
+from hashstagram.sharing import SharedCache
+from hashstagram.vocabulary import Vocabulary
+from hashstagram.weights import Manifest, Record, Tensors, check_vocabulary, load_tensors
+
+_networks: SharedCache[tuple[str, ...], Network] = SharedCache()
+_cuda_lock = threading.Lock()
+
+
+class TorchEngine:
+    """A network that is loaded on a device (`cpu` or `cuda:0`), in fp32."""
+
+    name = "torch"
+
+    def __init__(self, network: Network, device: str) -> None:
+        self.network = network
+        self.device = device
+
+    def run(self, batch: Floats) -> Floats:
+        """Photos (B, 3, H, W), normalised, to logits (B, tags). Raises ValueError for another shape."""
+        if batch.ndim != 4 or batch.shape[1] != 3:
+            raise ValueError(f"The batch has shape {batch.shape}; (B, 3, H, W) was expected.")
+        photos = torch.from_numpy(np.require(batch, np.float32, ("C", "W")))
+        with torch.inference_mode(), _exact(self.device):
+            logits: Floats = self.network(photos.to(self.device)).cpu().numpy()
+        return logits
+
+
+def choose_device(device: str) -> str:
+    """`cpu` or `cuda:<index>` for `auto`, `cpu`, `cuda` or `cuda:<index>`. Raises SettingError where there is none."""
+    available = torch.cuda.is_available()
+    if device == "auto":
+        device = "cuda" if available else "cpu"
+    if device == "cpu":
+        return device
+    kind, _, index = device.partition(":")
+    if kind != "cuda" or (index and not index.isdecimal()):
+        raise SettingError(f"{device!r} is not a device. Choose one of: auto, cpu, cuda.")
+    if not available:
+        raise SettingError(
+            f"The device {device!r} was asked for, but PyTorch finds no CUDA device. Choose auto or cpu."
+        )
+    number = int(index) if index else torch.cuda.current_device()
+    if number >= torch.cuda.device_count():
+        raise SettingError(
+            f"There is no device {device!r}: this machine has {torch.cuda.device_count()}, from cuda:0 on."
+        )
+    return f"cuda:{number}"
+
+
+def load_network(
+    folder: str | os.PathLike[str], manifest: Manifest, record: Record, vocabulary: Vocabulary, device: str
+) -> Network:
+    """The network of a record on a device, with those of its parts as trunks.
+
+    While somebody in this process uses a network, whoever asks for the same weight gets the same one.
+
+    Raises WeightsError for a weight that is missing, damaged, or made for another vocabulary, network or shape.
+    """
+    if record.vocabulary_sha256 != vocabulary.sha256:
+        check_vocabulary(record, vocabulary, _trained_outputs(load_tensors(folder, record)))
+    parts = [manifest.record(part) for part in record.parts]
+    key = (
+        record.network,
+        json.dumps(record.options, sort_keys=True),
+        record.sha256,
+        *(part.sha256 for part in parts),
+        device,
+    )
+
+    def load() -> Network:
+        tensors = load_tensors(folder, record)
+        trunks = [load_network(folder, manifest, part, vocabulary, device) for part in parts]
+        try:
+            with _Unfilled():
+                network = build(record.network, num_tags=len(vocabulary), options=record.options, parts=trunks)
+        except (SettingError, TypeError) as error:
+            raise WeightsError(f"{record.id} cannot be built from its record: {error} Export it again.") from error
+        try:
+            # A copy: PyTorch wants fp32 that it may write to, the file has fp16.
+            network.load_own_state(
+                {name: torch.from_numpy(array.astype(np.float32)) for name, array in tensors.items()}
+            )
+        except RuntimeError as error:
+            raise WeightsError(
+                f"{record.file} does not fit the network {record.network} with {dict(record.options)} and "
+                f"{len(vocabulary)} tags. Export it again. ({' '.join(str(error).split())})"
+            ) from error
+        return network.eval().requires_grad_(False).to(device)
+
+    return _networks.get(key, load)
+
+
+def _trained_outputs(tensors: Tensors) -> int | None:
+    """How many tags a weight has outputs for: the rows of its last linear layer, None where it has none."""
+
+    def place(name: str) -> list[tuple[int, str]]:
+        # "head.10.weight" comes after "head.9.weight".
+        return [(int(part), "") if part.isdecimal() else (-1, part) for part in name.split(".")]
+
+    matrices = [name for name, tensor in tensors.items() if tensor.ndim == 2]
+    return tensors[max(matrices, key=place)].shape[0] if matrices else None
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves tensors as they are where a network would be filled with random numbers, in this thread only.
+
+    Every value comes from the file right after. It would cost half a second, and would use up random numbers that
+    belong to whoever runs us.
+    """
+
+    def __torch_function__(
+        self, function: Any, types: Any, arguments: tuple[Any, ...] = (), options: dict[str, Any] | None = None
+    ) -> Any:
+        options = options or {}
+        in_place = function in (torch.Tensor.uniform_, torch.Tensor.normal_)
+        if in_place or getattr(function, "__module__", None) == "torch.nn.init":
+            return arguments[0] if arguments else options["tensor"]
+        return function(*arguments, **options)
+
+
+@contextmanager
+def _exact(device: str) -> Iterator[None]:
+    """Full fp32 on CUDA, one call at a time.
+
+    cuDNN rounds to TF32 by default, so much that a photo alone and in a batch would differ in the third decimal. The
+    switch belongs to the whole process, hence the lock, and it is put back.
+    """
+    if device == "cpu":
+        yield
+        return
+    with _cuda_lock, torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        yield
