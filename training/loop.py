@@ -57,6 +57,8 @@ class Recipe:
     weight_decay: float
     sizes: tuple[int, ...] = ()
     """Crop size of each epoch, in pixels; empty where features from disk are the input."""
+    dense: bool = False
+    """Linear layers learn whole, and are factorised when exported; else they learn as factors."""
     batch: int = 128
     warm_up: float = 0.05
     distillation: float = 10.0

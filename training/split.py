@@ -50,10 +50,11 @@ def val_sets(posts: Posts) -> dict[str, NDArray[np.int64]]:
     """The sets that figures are reported on: the rows of each.
 
     `main` is val without the gap sources, `wild` the part of it with several things in a photo, `gap` the gap
-    sources, `all` everything. Sets without photos are left out.
+    sources, `all` everything. Data without gap sources has `all` alone.
     """
     _, val = train_and_val(posts)
     gap = np.char.startswith(posts.sources[val], GAP_PREFIX)
     wild = np.isin(posts.sources[val], WILD_SOURCES)
-    sets = {"main": val[~gap], "wild": val[wild], "gap": val[gap], "all": val}
-    return {name: rows for name, rows in sets.items() if len(rows)}
+    if not gap.any():
+        return {"all": val}
+    return {"main": val[~gap], "wild": val[wild], "gap": val[gap], "all": val}

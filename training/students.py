@@ -5,6 +5,7 @@ trunk is frozen (its features come from disk). Published, it is the plain networ
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hashstagram.networks import VGG16, AlexNet, HashNet, Network
+from training.checkpoint import Checkpoints
+from training.dataset import Posts
 from training.normalise import fold, with_batch_norm
 
 TEACHER_WIDTH = 1280
@@ -24,6 +27,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "alexnet": {"ranks": [256, 256, 256]},
     "vgg16": {"ranks": [224, 160, 160]},
     "hashnet": {"width": 2048, "rank": 192},
+}
+_DENSE: dict[str, dict[str, Any]] = {
+    "alexnet": {"ranks": [None, None, None]},
+    "vgg16": {"ranks": [None, None, None]},
+    "hashnet": {"width": 2048, "rank": None},
 }
 _DROPOUT = {"alexnet": 0.3, "vgg16": 0.5, "hashnet": 0.5}
 
@@ -50,9 +58,12 @@ class _Elsewhere(Network):
     penultimate_width = 4096
 
 
-def student(model: str, visible: NDArray[np.int64], num_tags: int) -> Student:
-    """The untrained student of `model`: `alexnet` takes photos, `vgg16` pool5 maps, `hashnet` both trunks' features."""
-    options, dropout = OPTIONS[model], _DROPOUT[model]
+def student(model: str, visible: NDArray[np.int64], num_tags: int, *, dense: bool = False) -> Student:
+    """The untrained student of `model`: `alexnet` takes photos, `vgg16` pool5 maps, `hashnet` both trunks' features.
+
+    Its linear layers are factors of the ranks in `OPTIONS`, or whole with `dense`.
+    """
+    options, dropout = (_DENSE if dense else OPTIONS)[model], _DROPOUT[model]
     if model == "alexnet":
         alexnet = AlexNet(num_tags, dropout=dropout, **options)
         alexnet.features = with_batch_norm(alexnet.features)
@@ -74,6 +85,7 @@ def plain_network(
     visible: NDArray[np.int64],
     num_tags: int,
     *,
+    dense: bool = False,
     trunk: Mapping[str, Tensor] | None = None,
     parts: tuple[Network, ...] = (),
 ) -> Network:
@@ -82,7 +94,7 @@ def plain_network(
     `trunk` are the frozen convolutions of vgg16, `parts` the two trunks of hashnet. Outputs of tags that were not
     taught get a constant logit.
     """
-    trained = student(model, visible, num_tags)
+    trained = student(model, visible, num_tags, dense=dense)
     trained.load_state_dict(dict(state))
     network = trained.eval().network
     if isinstance(network, AlexNet):
@@ -103,6 +115,16 @@ def plain_network(
         _silence(network.head[-1], visible)
         network.vgg16, network.alexnet = parts
     return network.eval()
+
+
+def trained_network(
+    run: Path, posts: Posts, *, trunk: Mapping[str, Tensor] | None = None, parts: tuple[Network, ...] = ()
+) -> Network:
+    """The network of a run's best epoch. Raises DataError where the run has none."""
+    checkpoints = Checkpoints(run)
+    recipe, state = checkpoints.recipe(), checkpoints.best()["average"]
+    visible, num_tags = posts.visible, len(posts.vocabulary)
+    return plain_network(recipe["model"], state, visible, num_tags, dense=recipe["dense"], trunk=trunk, parts=parts)
 
 
 @torch.no_grad()

@@ -18,11 +18,10 @@ from tqdm import tqdm
 
 from hashstagram.errors import DataError, HashStagramError
 from hashstagram.networks import VGG16
-from training.checkpoint import Checkpoints
 from training.dataset import PixelCache, Posts, open_data
 from training.features import available_views, cut_views, read_features
 from training.loop import Recipe, Task, device_and_precision, fit
-from training.students import plain_network, student
+from training.students import student, trained_network
 from training.targets import SoftTags, read_soft_tags
 from training.tasks import Answers, FeatureTask, PhotoTask
 from training.trunks import normalised
@@ -52,7 +51,7 @@ def _answers(posts: Posts, cache: Path, soft: SoftTags) -> Answers:
 
 def photo_task(recipe: Recipe, posts: Posts, pixels: PixelCache, cache: Path) -> Task:
     """A network that is trained whole, on crops of photos."""
-    network = student(recipe.model, posts.visible, len(posts.vocabulary))
+    network = student(recipe.model, posts.visible, len(posts.vocabulary), dense=recipe.dense)
     answers = _answers(posts, cache, read_soft_tags(cache, posts))
     return PhotoTask(network, answers, pixels, recipe.sizes, recipe.batch, recipe.seed)
 
@@ -62,7 +61,7 @@ def vgg16_task(recipe: Recipe, posts: Posts, cache: Path) -> Task:
     soft = read_soft_tags(cache, posts)
     views = [number for number in available_views(cache, "vgg16", posts) if number in soft.views]
     features = [read_features(cache, "vgg16", posts, number) for number in views]
-    network = student("vgg16", posts.visible, len(posts.vocabulary))
+    network = student("vgg16", posts.visible, len(posts.vocabulary), dense=recipe.dense)
     return FeatureTask(network, _answers(posts, cache, soft), features, views, recipe.batch, recipe.seed)
 
 
@@ -72,9 +71,8 @@ def trunk_features(
 ) -> NDArray[np.float16]:
     """Both single models' penultimate features side by side (n, 8192), for one view of every photo."""
     device, precision, _ = device_and_precision()
-    tags = len(posts.vocabulary)
-    vgg16 = plain_network("vgg16", Checkpoints(vgg16_run).best()["average"], posts.visible, tags)
-    alexnet = plain_network("alexnet", _network_state(alexnet_run), posts.visible, tags).to(
+    vgg16 = trained_network(vgg16_run, posts)
+    alexnet = trained_network(alexnet_run, posts).to(
         device,
         memory_format=torch.channels_last,  # type: ignore[call-overload]
     )
@@ -93,11 +91,6 @@ def trunk_features(
     return joined
 
 
-def _network_state(run: Path) -> dict[str, torch.Tensor]:
-    state: dict[str, torch.Tensor] = Checkpoints(run).best()["average"]
-    return state
-
-
 def hashnet_task(
     recipe: Recipe, posts: Posts, pixels: PixelCache, cache: Path, vgg16_run: Path, alexnet_run: Path
 ) -> Task:
@@ -105,7 +98,7 @@ def hashnet_task(
     soft = read_soft_tags(cache, posts)
     views = [number for number in available_views(cache, "vgg16", posts) if number in soft.views]
     features = [trunk_features(posts, pixels, cache, vgg16_run, alexnet_run, number) for number in views]
-    network = student("hashnet", posts.visible, len(posts.vocabulary))
+    network = student("hashnet", posts.visible, len(posts.vocabulary), dense=recipe.dense)
     return FeatureTask(network, _answers(posts, cache, soft), features, views, recipe.batch, recipe.seed)
 
 
@@ -123,6 +116,7 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--epochs", type=int, help="passes over the training photos (vgg16, hashnet)")
     how.add_argument("--sizes", help="alexnet: crop sizes and their epochs, such as 128x14,176x4,224x3")
     how.add_argument("--learning-rate", type=float, help="peak of the one-cycle schedule, 1e-4 to 3e-3")
+    how.add_argument("--dense", action="store_true", help="whole linear layers, factorised when exported (slow)")
     how.add_argument("--batch", type=int, help="photos a step; fewer when memory runs out")
     how.add_argument("--seed", type=int, help="of initial weights, order and crops")
     return result
@@ -133,6 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     changes = {name: getattr(arguments, name) for name in ("epochs", "learning_rate", "batch", "seed")}
     recipe = replace(RECIPES[arguments.model], **{name: value for name, value in changes.items() if value is not None})
+    recipe = replace(recipe, dense=arguments.dense)
     torch.manual_seed(recipe.seed)
     try:
         posts, pixels = open_data(arguments.data, arguments.cache)

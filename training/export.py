@@ -1,0 +1,198 @@
+"""Publish a run: `python -m training.export --run runs/vgg16 --data … --weights weights --tag photos_v1`.
+
+The best epoch's network loses its batch normalisation, dense linear layers are factorised, and the result is written
+as fp16 safetensors with a record in the manifest. Both networks, before and after, are measured on val photo by photo;
+after is what the library itself loads. The model that is best on val becomes the default.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from tqdm import tqdm
+
+from hashstagram.engines.torch_engine import TorchEngine, load_network
+from hashstagram.errors import DataError, HashStagramError
+from hashstagram.networks import VGG16, AlexNet, HashNet, Network
+from hashstagram.photos import Preprocessing, open_photo, to_tensor
+from hashstagram.weights import Record, load_vocabulary
+from training import calibrate, metrics
+from training.checkpoint import Checkpoints
+from training.dataset import Posts, open_data
+from training.evaluate import popularity_scores, score_sets, score_sources
+from training.factorise import factorise
+from training.split import split_sha256, train_and_val
+from training.students import OPTIONS, trained_network
+from training.trunks import IMAGENET_MEAN, IMAGENET_STD, TEACHER_PACKAGE, VGG16_PACKAGE, vgg16_trunk
+from training.weight_folder import manifest_of, write_weight
+
+INPUT = Preprocessing(resize=246, crop=224, interpolation="bicubic", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+DESCRIPTIONS = {
+    "alexnet": "AlexNet (2012), trained from scratch by us: the quickest, least sure of details",
+    "vgg16": "VGG16 (2014) on its ImageNet trunk: slower, much better eyes",
+    "hashnet": "HashNet: VGG16 and AlexNet together, the 2018 idea",
+}
+COMMANDS = {
+    "alexnet": "python -m training.train --model alexnet --data DATA --out runs/alexnet",
+    "vgg16": "python -m training.train --model vgg16 --data DATA --out runs/vgg16",
+    "hashnet": "python -m training.train --model hashnet --data DATA --out runs/hashnet"
+    " --vgg16 runs/vgg16 --alexnet runs/alexnet",
+}
+LICENCES: dict[str, dict[str, str]] = {
+    "alexnet": {"weights": "trained by the HashStagram authors on research photos: research use"},
+    "vgg16": {
+        "weights": "linear layers trained by the HashStagram authors on research photos: research use",
+        "trunk": "Oxford VGG (Simonyan and Zisserman 2014), CC BY 4.0, unchanged but for folding its preprocessing in",
+    },
+    "hashnet": {"weights": "head trained by the HashStagram authors on research photos: research use"},
+}
+
+
+@torch.inference_mode()
+def val_logits(network: Network, posts: Posts, batch: int = 16) -> NDArray[np.float32]:
+    """Logits (val photos, visible tags) from the photo files, prepared as the library prepares them."""
+    _, val = train_and_val(posts)
+    engine = TorchEngine(network, "cpu")
+    chunks = []
+    with tqdm(total=len(val), desc="val", unit="photo", mininterval=5) as bar:
+        for start in range(0, len(val), batch):
+            paths = [posts.root / posts.photos[row] for row in val[start : start + batch]]
+            tensors = np.stack([to_tensor(open_photo(path), INPUT) for path in paths])
+            chunks.append(engine.run(tensors)[:, posts.visible])
+            bar.update(len(paths))
+    return np.concatenate(chunks)
+
+
+def compressed(network: Network, model: str) -> Network:
+    """The network with its dense linear layers brought to the ranks that are published."""
+    options = OPTIONS[model]
+    if isinstance(network, AlexNet | VGG16):
+        # The three linear layers by their place in torchvision's classifiers.
+        places = [name for name, layer in network.classifier.named_children() if isinstance(layer, nn.Linear)]
+        factorise(network.classifier, dict(zip(places, options["ranks"], strict=False)))
+    elif isinstance(network, HashNet):
+        places = [name for name, layer in network.head.named_children() if isinstance(layer, nn.Linear)]
+        factorise(network.head, dict.fromkeys(places, options["rank"]))
+    return network
+
+
+def _headline(sets: dict[str, Any]) -> dict[str, float]:
+    entry = sets.get("main", sets["all"])
+    return {name: round(entry[name].value, 4) for name in ("precision_at_1", "recall_at_5")}
+
+
+def quality(record: Record) -> float:
+    """What makes a model the default: P@1 and R@5 on val, in equal parts."""
+    after = record.metrics["after_export"]
+    return float(after["precision_at_1"]) + float(after["recall_at_5"])
+
+
+def export(run: Path, posts: Posts, weights: Path, tag: str, wheels: Path | None, parts: Sequence[str]) -> Record:
+    """Write a run's network into a weight folder and return its record.
+
+    Raises DataError for a run without a finished epoch and for a model whose trunk (`wheels`) or parts are not given.
+    """
+    manifest = manifest_of(weights)
+    vocabulary = load_vocabulary(weights, manifest)
+    checkpoints = Checkpoints(run)
+    recipe, state = checkpoints.recipe(), checkpoints.best()
+    model = recipe["model"]
+    trunk = None
+    if model == "vgg16":
+        if wheels is None:
+            raise DataError(
+                f"vgg16 is published with its trunk: name the folder of the wheel {VGG16_PACKAGE} (--wheels)."
+            )
+        trunk = vgg16_trunk(wheels)
+    part_records = [manifest.record(part) for part in parts]
+    if model == "hashnet" and [part.network for part in part_records] != ["vgg16", "alexnet"]:
+        raise DataError("hashnet is published over two models of the folder: --parts vgg16.TAG alexnet.TAG.")
+    trunks = tuple(load_network(weights, manifest, part, vocabulary, "cpu") for part in part_records)
+    network = trained_network(run, posts, trunk=trunk, parts=trunks)
+    before = val_logits(network, posts)
+    file = f"{model}.{tag}.safetensors"
+    own = {name: tensor.detach().numpy() for name, tensor in compressed(network, model).own_state().items()}
+    size, sha256 = write_weight(weights, file, own)
+    train, val = train_and_val(posts)
+    record = Record(
+        name=model,
+        tag=tag,
+        network=model,
+        options=OPTIONS[model],
+        parts=tuple(part.id for part in part_records),
+        file=file,
+        bytes=size,
+        sha256=sha256,
+        vocabulary_sha256=vocabulary.sha256,
+        description=DESCRIPTIONS[model],
+        input=INPUT,
+        taught=tuple(vocabulary.tags[index] for index in posts.visible),
+        calibration={"method": "platt", "scale": 1.0, "bias": 0.0},
+        licence=LICENCES[model],
+    )
+    after = val_logits(load_network(weights, manifest.with_record(record), record, vocabulary, "cpu"), posts)
+    labels = posts.tags[val][:, posts.visible]
+    calibration, raw, fitted = calibrate.calibration(after, labels, posts.groups[val], recipe["seed"])
+    calibrate.plot(raw, fitted, record.id, weights / "reliability" / f"{record.id}.png")
+    sets = score_sets(after, posts)
+    record = replace(
+        record,
+        calibration=calibration,
+        training={
+            "command": COMMANDS[model],
+            "recipe": recipe,
+            "best_epoch": int(state["best"]["epoch"]),
+            "minutes": round(state["minutes"], 1),
+            "train_photos": len(train),
+            "val_photos": len(val),
+            "split_sha256": split_sha256(posts),
+            "teacher": f"EfficientNet-Lite3 (int8) of {TEACHER_PACKAGE}, during training only",
+        },
+        metrics={
+            "before_export": _headline(score_sets(before, posts)),
+            "after_export": _headline(sets),
+            "val": {name: metrics.plain(entry) for name, entry in sets.items()},
+            "popularity": {
+                name: metrics.plain(entry) for name, entry in score_sets(popularity_scores(posts), posts).items()
+            },
+            "sources": score_sources(after, posts),
+        },
+    )
+    updated = manifest.with_record(record)
+    updated.with_record(max(updated.models, key=quality), default=True).save(weights)
+    return record
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line of this module."""
+    parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
+    parser.add_argument("--run", type=Path, required=True, help="folder of a finished training run")
+    parser.add_argument("--data", type=Path, required=True, help="folder in HARRISON's layout, the one of the run")
+    parser.add_argument("--cache", type=Path, default=Path("cache"), help="decoded pixels")
+    parser.add_argument("--weights", type=Path, default=Path("weights"), help="weight folder with a manifest")
+    parser.add_argument("--tag", required=True, help="how it was trained, in a word: photos_v1")
+    parser.add_argument("--wheels", type=Path, help="folder with the wheel of the trunk (vgg16)")
+    parser.add_argument("--parts", nargs=2, default=(), metavar="ID", help="the trunks' models (hashnet)")
+    arguments = parser.parse_args(argv)
+    try:
+        posts, _ = open_data(arguments.data, arguments.cache)
+        record = export(arguments.run, posts, arguments.weights, arguments.tag, arguments.wheels, arguments.parts)
+    except HashStagramError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{record.id}: {record.bytes / 1e6:.1f} MB")
+    print("before:", record.metrics["before_export"], "after:", record.metrics["after_export"])
+    print("calibration:", dict(record.calibration))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
