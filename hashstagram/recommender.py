@@ -42,7 +42,7 @@ class Recommender:
                 "Export it again."
             )
         taught = [self.vocabulary.index(tag) for tag in self.record.taught]
-        companion = [] if self.companions is None else self.companions.outputs
+        companion: Iterable[int] = [] if self.companions is None else self.companions.outputs
         object.__setattr__(self, "_taught", _mask(taught, len(self.vocabulary)))
         object.__setattr__(self, "_companion", _mask(companion, len(self.vocabulary)))
 
@@ -100,10 +100,12 @@ class Recommender:
     def probabilities(self, photos: Iterable[Photo], *, batch_size: int = 16) -> Probabilities:
         """Calibrated probabilities of the visible tags, shape (photos, tags); 0 for tags that were not taught.
 
-        Raises PhotoError as `recommend_batch` does.
+        Raises PhotoError as `recommend_batch` does, and ValueError for a batch size below 1.
         """
         if isinstance(photos, str | bytes | os.PathLike | Image.Image):
             raise TypeError("One photo was given where several are expected. Put it in a list, or call recommend.")
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; 1 or more was expected.")
         photos = list(photos)
         probabilities = np.zeros((len(photos), len(self.vocabulary)), dtype=np.float32)
         for start in range(0, len(photos), batch_size):

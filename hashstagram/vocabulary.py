@@ -54,7 +54,7 @@ class Vocabulary:
 
         Raises WeightsError for a file that is missing or not in this form.
         """
-        tags = []
+        tags: list[str] = []
         for number, line in enumerate(_lines(Path(path)), start=1):
             words = line.split()
             if not words:

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from safetensors.torch import save
 
 from hashstagram.networks import Network, build
-from hashstagram.photos import Preprocessing
+from hashstagram.photos import Preprocessing, to_tensor
 from hashstagram.weights import CompanionsRecord, Manifest, Record
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +27,8 @@ SMALL_OUTPUTS = (
     "instagood instafood photooftheday dogsofinstagram dogstagram instadog catsofinstagram beachlife naturelovers "
     "wanderlust foodstagram travelgram adorable petstagram seaside skylovers bestfriend bride"
 )
+
+SMALL_INPUT = Preprocessing(72, 64, "bicubic", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +47,7 @@ def bundled_weights() -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_weights(tmp_path_factory: pytest.TempPathFactory, drawn_photos: list[Image.Image]) -> Path:
     """A weight folder in the real form, of the real networks at low ranks, untrained but always the same.
 
     Photos are looked at in 64 × 64, which these networks can do and which is quick. Whoever wants to change something
@@ -61,6 +63,8 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         vgg16, alexnet = build("vgg16", options=ranks), build("alexnet", options=ranks)
         head = {"width": 64, "rank": 8}
         hashnet = build("hashnet", options=head, parts=[vgg16, alexnet])
+        for network in (vgg16, alexnet, hashnet):
+            _tell_apart(network, drawn_photos[:8])
         vgg16_record = _network_record(folder, manifest, "vgg16", ranks, vgg16)
         alexnet_record = _network_record(folder, manifest, "alexnet", ranks, alexnet)
         hashnet_record = _network_record(
@@ -120,6 +124,17 @@ def _drawing(random: np.random.Generator) -> Image.Image:
     return image
 
 
+def _tell_apart(network: Network, photos: list[Image.Image]) -> None:
+    """Turn the last layer up until photos differ: each logit gets mean 0 and deviation 1 over some photos."""
+    last = [module for module in network.modules() if isinstance(module, torch.nn.Linear)][-1]
+    batch = torch.from_numpy(np.stack([to_tensor(photo, SMALL_INPUT) for photo in photos]))
+    with torch.no_grad():
+        logits = network.eval()(batch)
+        factor = 1 / logits.std(dim=0)
+        last.bias.sub_(logits.mean(dim=0)).mul_(factor)
+        last.weight.mul_(factor[:, None])
+
+
 def _network_record(
     folder: Path,
     manifest: Manifest,
@@ -142,7 +157,7 @@ def _network_record(
         sha256=hashlib.sha256(content).hexdigest(),
         vocabulary_sha256=manifest.vocabulary.sha256,
         description=f"untrained {name}, for tests",
-        input=Preprocessing(72, 64, "bicubic", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        input=SMALL_INPUT,
         taught=tuple(SMALL_TAUGHT.split()),
         calibration={"method": "platt", "scale": 1.0, "bias": -1.0},
         training={"seed": 2018},

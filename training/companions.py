@@ -96,11 +96,10 @@ def train_and_score(harrison: Posts, visible: NDArray[np.int64]) -> tuple[nn.Seq
     train, val = train_and_val(harrison)
     val = val[seen[val].any(axis=1) & written[val].any(axis=1)]
     learned = train[seen[train].any(axis=1)]
-    layer = fit(
-        torch.from_numpy(seen[learned].astype(np.float32)), torch.from_numpy(written[learned].astype(np.float32))
-    )
+    inputs, outputs = torch.from_numpy(seen.astype(np.float32)), torch.from_numpy(written.astype(np.float32))
+    layer = fit(inputs[learned], outputs[learned])
     with torch.inference_mode():
-        probabilities = torch.sigmoid(layer(torch.from_numpy(seen[val].astype(np.float32)))).numpy()
+        probabilities = torch.sigmoid(layer(inputs[val])).numpy()
     given, base = noisy_or(seen[train], written[train])
     quality = reliability(probabilities, written[val])
     results = {
