@@ -29,7 +29,7 @@ from training.trunks import normalised
 RECIPES = {
     # Small crops first, which cost a third, and the size that is served in the end.
     "alexnet": Recipe(
-        "alexnet", epochs=21, learning_rate=1.5e-3, weight_decay=0.05, sizes=(128,) * 14 + (176,) * 4 + (224,) * 3
+        "alexnet", epochs=18, learning_rate=1.5e-3, weight_decay=0.05, sizes=(128,) * 13 + (176,) * 3 + (224,) * 2
     ),
     "vgg16": Recipe("vgg16", epochs=16, learning_rate=1e-3, weight_decay=0.05, mixup=0.4),
     "hashnet": Recipe("hashnet", epochs=10, learning_rate=5e-4, weight_decay=0.05, mixup=0.4),
@@ -114,7 +114,7 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--alexnet", type=Path, help="finished run of alexnet (hashnet only)")
     how = result.add_argument_group("how (left out: the recipe of the published weights)")
     how.add_argument("--epochs", type=int, help="passes over the training photos (vgg16, hashnet)")
-    how.add_argument("--sizes", help="alexnet: crop sizes and their epochs, such as 128x14,176x4,224x3")
+    how.add_argument("--sizes", help="alexnet: crop sizes and their epochs, such as 128x13,176x3,224x2")
     how.add_argument("--learning-rate", type=float, help="peak of the one-cycle schedule, 1e-4 to 3e-3")
     how.add_argument("--dense", action="store_true", help="whole linear layers, factorised when exported (slow)")
     how.add_argument("--batch", type=int, help="photos a step; fewer when memory runs out")
