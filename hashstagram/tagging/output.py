@@ -1,0 +1,105 @@
+"""What the command line writes: text for people, JSON for programs."""
+
+import json
+import os
+from collections.abc import Sequence
+from typing import TextIO
+
+from hashstagram.choice import Hashtag
+from hashstagram.manifest import Record
+
+_BAR = 24
+_EIGHTHS = "▏▎▍▌▋▊▉█"
+_BOLD, _DIM, _TAG, _END = "\033[1m", "\033[2m", "\033[36m", "\033[0m"
+
+
+class Text:
+    """Text for a terminal: each tag with its confidence as a bar, and the line to copy.
+
+    Colours only where somebody looks: not in a pipe, not with NO_COLOR set.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._colours = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._first = True
+
+    def photo(self, photo: str, model: str, device: str, hashtags: Sequence[Hashtag]) -> None:
+        """Write the answer for one photo."""
+        blank = "" if self._first else "\n"
+        self._first = False
+        lines = [f"{blank}{self._styled(_BOLD, photo)}  {self._styled(_DIM, f'{model} on {device}')}"]
+        width = max((len(hashtag.tag) for hashtag in hashtags), default=0) + 1
+        for hashtag in hashtags:
+            tag = self._styled(_TAG, f"{'#' + hashtag.tag:<{width}}")
+            row = f"  {tag}  {100 * hashtag.confidence:3.0f} %  {_bar(hashtag.confidence):<{_BAR}}"
+            note = f"  {self._styled(_DIM, 'written with these')}" if hashtag.kind == "companion" else ""
+            lines.append(f"{row}{note}".rstrip())
+        if hashtags:
+            lines.append("\n  " + " ".join(f"#{hashtag.tag}" for hashtag in hashtags))
+        else:
+            lines.append("  No tag is that sure. Lower --min-confidence to see more.")
+        self._write("\n".join(lines))
+
+    def models(self, records: Sequence[Record]) -> None:
+        """Write the list of models, the default first."""
+        width = max((len(record.name) for record in records), default=0)
+        for number, record in enumerate(records):
+            name = self._styled(_BOLD, f"{record.name:<{width}}")
+            default = " (default)" if number == 0 else ""
+            size = f"{record.bytes / 1e6:.1f} MB"
+            parts = f" and what it shares with {' and '.join(record.parts)}" if record.parts else ""
+            details = self._styled(_DIM, f"{record.id}: {len(record.taught)} tags, {size}{parts}")
+            self._write(f"{name}  {record.description}{default}\n{'':<{width}}  {details}")
+
+    def _styled(self, style: str, text: str) -> str:
+        return f"{style}{harmless(text)}{_END}" if self._colours else harmless(text)
+
+    def _write(self, text: str) -> None:
+        # Where the terminal is not UTF-8, bars and foreign names are written as escapes rather than not at all.
+        encoding = self._stream.encoding or "utf-8"
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=self._stream, flush=True)
+
+
+class JsonLines:
+    """One JSON object a line and photo, `{"photo", "model", "hashtags": [{"tag", "confidence"}]}`, in ASCII."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def photo(self, photo: str, model: str, device: str, hashtags: Sequence[Hashtag]) -> None:
+        """Write the answer for one photo. The device is not part of it."""
+        tags = [{"tag": hashtag.tag, "confidence": round(hashtag.confidence, 6)} for hashtag in hashtags]
+        print(json.dumps({"photo": photo, "model": model, "hashtags": tags}), file=self._stream, flush=True)
+
+
+def models_json(records: Sequence[Record]) -> str:
+    """The list of models as a JSON array, the default first."""
+    return json.dumps(
+        [
+            {
+                "name": record.name,
+                "id": record.id,
+                "default": number == 0,
+                "description": record.description,
+                "tags": len(record.taught),
+                "bytes": record.bytes,
+                "parts": record.parts,
+                "metrics": record.metrics,
+                "licence": record.licence,
+            }
+            for number, record in enumerate(records)
+        ],
+        indent=1,
+    )
+
+
+def harmless(text: str) -> str:
+    """Text with control characters escaped: a file's name may hold any, and they must not steer the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _bar(confidence: float) -> str:
+    """A bar of up to 24 cells, in eighths of a cell."""
+    full, eighths = divmod(round(confidence * _BAR * len(_EIGHTHS)), len(_EIGHTHS))
+    return "█" * full + (_EIGHTHS[eighths - 1] if eighths else "")
