@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev run test check format figures clean
+.PHONY: help setup setup-dev run test check format figures clean environment
 
 SHELL := /bin/sh
 VENV := .venv
@@ -11,20 +11,8 @@ JAVASCRIPT := tests/javascript
 # The Python that .venv is made with; left alone, the first of these that is new enough and can make one.
 PYTHON3 ?= python3 python3.11 python3.12 python3.13 python3.14
 
-# Makes .venv, or makes it anew where it has no working Python or pip. An interrupted `make setup` goes on from there.
-define environment
-if ! $(PYTHON) -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-	for candidate in $(PYTHON3); do \
-		if $$candidate -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-			echo "Making $(VENV) with $$candidate"; \
-			exec $$candidate -m venv --clear $(VENV); \
-		fi; \
-	done; \
-	echo "HashStagram needs Python 3.11 or newer with its venv module, and none of these is one: $(PYTHON3)." >&2; \
-	echo "Install it (Debian and Ubuntu: apt install python3 python3-venv), or name yours: make $(MAKECMDGOALS) PYTHON3=/path/to/python3.11" >&2; \
-	exit 1; \
-fi
-endef
+# Nothing where .venv has a Python and a pip that work. Otherwise it is made (anew), whatever its stamps say.
+ENVIRONMENT := $(shell $(PYTHON) -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || echo environment)
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -58,20 +46,26 @@ clean: ## Remove caches and installed JavaScript; .venv, cache and runs stay
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 # A stamp is newer than its requirements once they are all installed, so that a second call has nothing to do.
-$(VENV)/.serving: requirements.txt $(PYTHON)
+$(VENV)/.serving: requirements.txt $(ENVIRONMENT)
 	@echo "Installing what the app needs. This happens once and takes a few minutes."
-	@$(environment)
 	$(PYTHON) -m pip install --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/.development: requirements.txt requirements-training.txt requirements-dev.txt $(PYTHON)
+$(VENV)/.development: requirements.txt requirements-training.txt requirements-dev.txt $(ENVIRONMENT)
 	@echo "Installing what training and tests need. This happens once and takes a few minutes."
-	@$(environment)
 	$(PYTHON) -m pip install --disable-pip-version-check -r requirements-dev.txt
 	@touch $(VENV)/.serving $@
 
-$(PYTHON):
-	@$(environment)
+environment:
+	@for candidate in $(PYTHON3); do \
+		if $$candidate -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			echo "Making $(VENV) with $$candidate"; \
+			exec $$candidate -m venv --clear $(VENV); \
+		fi; \
+	done; \
+	echo "HashStagram needs Python 3.11 or newer with its venv module, and none of these is one: $(PYTHON3)." >&2; \
+	echo "Install it (Debian and Ubuntu: apt install python3 python3-venv), or name yours: make $(MAKECMDGOALS) PYTHON3=/path/to/python3.11" >&2; \
+	exit 1
 
 $(JAVASCRIPT)/node_modules/.installed: $(wildcard $(JAVASCRIPT)/package-lock.json)
 	@if command -v npm >/dev/null; then \
