@@ -11,8 +11,9 @@ JAVASCRIPT := tests/javascript
 # The Python that .venv is made with; left alone, the first of these that is new enough and can make one.
 PYTHON3 ?= python3 python3.11 python3.12 python3.13 python3.14
 
-# Nothing where .venv has a Python and a pip that work. Otherwise it is made (anew), whatever its stamps say.
-ENVIRONMENT := $(shell $(PYTHON) -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || echo environment)
+# Nothing where .venv has a Python and a pip that work; otherwise it is made or mended, whatever its stamps say.
+WORKS := $(PYTHON) -c 'import sys, pip._internal.cli.main; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+ENVIRONMENT := $(shell $(WORKS) || echo environment)
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -60,6 +61,8 @@ environment:
 	@for candidate in $(PYTHON3); do \
 		if $$candidate -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 			echo "Making $(VENV) with $$candidate"; \
+			rm -f $(VENV)/bin/python*; \
+			$$candidate -m venv $(VENV) && $(WORKS) && exit; \
 			exec $$candidate -m venv --clear $(VENV); \
 		fi; \
 	done; \
