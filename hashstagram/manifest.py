@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PureWindowsPath
 from typing import Any, TypeVar
 
 from hashstagram.errors import SettingError, WeightsError
@@ -213,7 +213,8 @@ class Manifest:
 
 
 def _check_file_name(file: str, owner: str) -> None:
-    if not file or file in (".", "..") or file != PurePosixPath(file).name or file != PureWindowsPath(file).name:
+    # Windows' rules refuse both kinds of slashes, and drives.
+    if file in ("", "..") or file != PureWindowsPath(file).name:
         raise WeightsError(
             f"The manifest names the file {file!r} for {owner}. Only a plain name of a file in the folder is allowed."
         )

@@ -92,10 +92,8 @@ def load_network(
         except (SettingError, TypeError) as error:
             raise WeightsError(f"{record.id} cannot be built from its record: {error} Export it again.") from error
         try:
-            # A copy: PyTorch wants fp32 that it may write to, the file has fp16.
-            network.load_own_state(
-                {name: torch.from_numpy(array.astype(np.float32)) for name, array in tensors.items()}
-            )
+            # The network is fp32 and takes fp16 as it is, so no second copy of the file is made.
+            network.load_own_state({name: torch.from_numpy(array) for name, array in tensors.items()})
         except RuntimeError as error:
             raise WeightsError(
                 f"{record.file} does not fit the network {record.network} with {dict(record.options)} and "
