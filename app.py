@@ -1,0 +1,37 @@
+"""The program: `python app.py` serves the page and the APIs, here and on a Hugging Face Space.
+
+`demo` is the page that is served.
+"""
+
+import sys
+from pathlib import Path
+
+from hashstagram import HashStagramError
+from hashstagram.web.environment import Settings
+from hashstagram.web.page import build_page
+from hashstagram.web.server import serve
+from hashstagram.web.service import Service
+
+EXAMPLES = tuple(sorted((Path(__file__).parent / "examples").glob("*.jpg")))
+
+try:
+    settings = Settings.from_environment()
+    service = Service(settings.models, workers=settings.workers, queue=settings.queue)
+except HashStagramError as error:
+    if __name__ != "__main__":
+        raise
+    sys.exit(f"HashStagram cannot start. {error}")
+
+demo = build_page(service, uploads=settings.uploads, examples=EXAMPLES)
+
+
+def main() -> None:
+    """Serve until the process is told to end; what cannot be used is named in one sentence."""
+    try:
+        serve(demo, service, settings, EXAMPLES)
+    except HashStagramError as error:
+        sys.exit(f"HashStagram cannot start. {error}")
+
+
+if __name__ == "__main__":
+    main()

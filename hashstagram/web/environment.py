@@ -1,0 +1,113 @@
+"""What the environment may say about the server, and what it may not.
+
+Of Gradio's own variables only the server's name, port, root path and upload folder count. Those that would open a hole
+are refused, and telemetry is off whatever they say.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hashstagram import SettingError
+
+_REFUSED = {
+    "GRADIO_SHARE": "it would open a tunnel through a foreign server",
+    "GRADIO_MCP_SERVER": "it would open a second, unguarded way in",
+    "GRADIO_SSR_MODE": "it would start a second server",
+    "GRADIO_DEBUG": "it would keep Gradio's own server in charge",
+    "GRADIO_VIBE_MODE": "it lets visitors rewrite the program",
+    "GRADIO_HOT_RELOAD": "it runs changed files at once",
+    "GRADIO_WATCH_DIRS": "it runs changed files at once",
+    "GRADIO_WATCH_DEMO_NAME": "it runs changed files at once",
+    "GRADIO_WATCH_DEMO_PATH": "it runs changed files at once",
+    "GRADIO_WATCH_MODULE_NAME": "it runs changed files at once",
+    "GRADIO_PROFILING": "it publishes what visitors did",
+    "GRADIO_LOCAL_DEV_MODE": "it loads the page's scripts from elsewhere",
+    "GRADIO_RUN_HISTORY": "it keeps visitors' photos in their browsers",
+    "GRADIO_ALLOWED_PATHS": "it publishes files of this machine",
+}
+_OFF = ("", "0", "false", "no", "none")
+_SETTLED = {
+    # Gradio takes anything but True for off; the others keep it from summing up past events after each new one,
+    # which halves what the queue can do.
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "GRADIO_ANALYTICS_MAX_EVENTS": "1",
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
+_LONGEST_STAY = 900
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the server runs. `models` are the names to serve, in the manifest's order when it is empty.
+
+    `workers` photos are looked at at once and `queue` more may wait; uploads are deleted after `upload_seconds`.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    root_path: str = ""
+    uploads: Path = Path(tempfile.gettempdir()) / "hashstagram-7860"
+    upload_seconds: int = _LONGEST_STAY
+    models: tuple[str, ...] = ()
+    workers: int = 1
+    queue: int = 16
+    space: bool = False
+    space_host: str = ""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """The settings that the environment makes. Raises SettingError for a value that cannot be used."""
+        space = bool(environment.get("SPACE_ID"))
+        for variable, reason in _REFUSED.items():
+            # A Space may set this one for every Gradio app; the server's own settings win over it.
+            if space and variable == "GRADIO_SSR_MODE":
+                continue
+            if environment.get(variable, "").strip().lower() not in _OFF:
+                raise SettingError(f"{variable} is {environment[variable]!r}, and {reason}. Unset it.")
+        root_path = environment.get("GRADIO_ROOT_PATH", "").rstrip("/")
+        if root_path and not root_path.startswith(("/", "http://", "https://")):
+            raise SettingError(f"GRADIO_ROOT_PATH is {root_path!r}. Give a path such as /tags, or a whole address.")
+        return cls(
+            host=environment.get("GRADIO_SERVER_NAME") or cls.host,
+            port=_port(environment),
+            root_path=root_path,
+            uploads=_uploads(environment).absolute(),
+            upload_seconds=_whole_number(environment, "HASHSTAGRAM_UPLOAD_SECONDS", _LONGEST_STAY, 1, _LONGEST_STAY),
+            models=tuple(
+                name for part in environment.get("HASHSTAGRAM_MODELS", "").split(",") if (name := part.strip())
+            ),
+            workers=_whole_number(environment, "HASHSTAGRAM_WORKERS", cls.workers, 1, 64),
+            queue=_whole_number(environment, "HASHSTAGRAM_QUEUE", cls.queue, 0, 1000),
+            space=space,
+            space_host=environment.get("SPACE_HOST", ""),
+        )
+
+
+def settle() -> None:
+    """Turn off Gradio's telemetry and name the upload folder. Counts only before Gradio is imported."""
+    os.environ.update(_SETTLED)
+    os.environ["GRADIO_TEMP_DIR"] = str(_uploads(os.environ).absolute())
+
+
+def _port(environment: Mapping[str, str]) -> int:
+    return _whole_number(environment, "GRADIO_SERVER_PORT", 7860, 1, 65535)
+
+
+def _uploads(environment: Mapping[str, str]) -> Path:
+    # Visitors see this folder's name in the address of their photo: ours says nothing about the machine. Each port has
+    # its own, because a server empties its folder when it starts.
+    named = environment.get("GRADIO_TEMP_DIR")
+    return Path(named) if named else Path(tempfile.gettempdir()) / f"hashstagram-{_port(environment)}"
+
+
+def _whole_number(environment: Mapping[str, str], variable: str, default: int, least: int, most: int) -> int:
+    text = environment.get(variable, "").strip()
+    if not text:
+        return default
+    if not text.isascii() or not text.isdecimal() or not least <= int(text) <= most:
+        raise SettingError(f"{variable} is {text!r}. Give a whole number from {least} to {most}.")
+    return int(text)

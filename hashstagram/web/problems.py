@@ -1,0 +1,103 @@
+"""What went wrong, as HTTP says it: a status, and `{"code", "message"}` with one sentence for people."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from hashstagram import HashStagramError, PhotoError, PhotoTooLarge, PhotoUnsupported, SettingError
+from hashstagram.web import texts
+from hashstagram.web.service import Busy, Gone
+
+# The first that fits counts.
+_KINDS: tuple[tuple[type[HashStagramError], HTTPStatus, str], ...] = (
+    (Busy, HTTPStatus.SERVICE_UNAVAILABLE, "busy"),
+    (PhotoTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "photo_too_large"),
+    (PhotoUnsupported, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "photo_unsupported"),
+    (PhotoError, HTTPStatus.BAD_REQUEST, "photo_broken"),
+    (SettingError, HTTPStatus.UNPROCESSABLE_ENTITY, "setting_invalid"),
+)
+_CODES = {
+    HTTPStatus.BAD_REQUEST: "malformed",
+    HTTPStatus.NOT_FOUND: "not_found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "photo_too_large",
+}
+# What nginx, too, writes down for a client that went away before its answer; nobody reads it.
+_CLIENT_GONE = 499
+
+MEANINGS = {
+    400: "The request cannot be understood, has no photo, or its photo is empty or damaged.",
+    413: "The photo has too many bytes or pixels.",
+    415: "The file is not a photo of a kind that is read here.",
+    422: "There is no such model, or a number is out of range.",
+    500: "Something went wrong here.",
+    503: "Too many photos are waiting.",
+}
+
+
+class Problem(BaseModel):
+    """What was wrong: `code` for programs, `message` for people."""
+
+    code: str = Field(examples=["photo_unsupported"])
+    message: str
+
+
+def problem(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The answer that says so."""
+    return JSONResponse({"code": code, "message": message}, status, headers)
+
+
+def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """How the specification of a route describes these failures."""
+    responses: dict[int | str, dict[str, Any]] = {
+        status: {"model": Problem, "description": MEANINGS[status]} for status in statuses
+    }
+    if 503 in responses:
+        seconds = {"description": "When to come back, in seconds.", "schema": {"type": "integer", "minimum": 1}}
+        responses[503]["headers"] = {"Retry-After": seconds}
+    return responses
+
+
+def add_handlers(app: FastAPI, ranges: Mapping[str, tuple[int, int]]) -> None:
+    """Answer every failure this way; `ranges` are the whole numbers that forms may hold, by their names."""
+
+    async def refused(request: Request, error: Exception) -> Response:
+        for kind, status, code in _KINDS:
+            if isinstance(error, kind):
+                headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Busy) else None
+                return problem(status, code, str(error), headers)
+        raise error
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - what this handler is registered for
+        for fault in error.errors():
+            field = str(fault["loc"][-1])
+            if field in ranges:
+                least, most = ranges[field]
+                message = texts.NOT_A_NUMBER.format(name=field, value=fault["input"], least=least, most=most)
+                return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "setting_invalid", message)
+        return problem(HTTPStatus.BAD_REQUEST, "no_photo", texts.NO_PHOTO_FIELD)
+
+    async def failed(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - what this handler is registered for
+        status = HTTPStatus(error.status_code)
+        message = texts.MALFORMED if status == HTTPStatus.BAD_REQUEST else error.detail
+        return problem(status, _CODES.get(status, "failed"), message, error.headers)
+
+    async def gone(request: Request, error: Exception) -> Response:
+        return Response(status_code=_CLIENT_GONE)
+
+    async def broken(request: Request, error: Exception) -> Response:
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", texts.FAILED)
+
+    app.add_exception_handler(HashStagramError, refused)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, failed)
+    app.add_exception_handler(Gone, gone)
+    app.add_exception_handler(Exception, broken)

@@ -1,0 +1,143 @@
+"""Page, Gradio's API and our routes put together, and the process that serves them."""
+
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from hashstagram import Limits, SettingError, __version__
+from hashstagram.engines import set_threads_from_environment
+from hashstagram.web import texts, theme
+from hashstagram.web.environment import Settings
+from hashstagram.web.guard import Guard
+from hashstagram.web.janitor import Janitor
+from hashstagram.web.routes import SPECIFICATION, add_routes
+from hashstagram.web.service import Service
+
+__all__ = ["build_server", "serve"]
+
+# How long requests that are under way may take to end after SIGTERM. A page left open would otherwise hold the process.
+_GRACE_SECONDS = 10
+
+_HEAD = f"""\
+<meta name="description" content="{texts.DESCRIPTION}">
+<link rel="icon" href="site/icon.svg" type="image/svg+xml">
+<script src="site/page.js"></script>
+"""
+
+
+def build_server(demo: gr.Blocks, service: Service, settings: Settings, examples: Sequence[Path] = ()) -> ASGIApp:
+    """The whole application, guard in front. `service` must be loaded before it is served.
+
+    Raises SettingError for an upload folder that cannot be used, and empties the one that can.
+    """
+    limits = Limits.from_environment()
+
+    def swept() -> None:
+        # Gradio keeps the names of all files that it ever saw.
+        for paths in demo.temp_file_sets:
+            paths.clear()
+
+    janitor = Janitor(settings.uploads, seconds=settings.upload_seconds, examples=examples, swept=swept)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with janitor.at_work():
+            yield
+
+    app = FastAPI(
+        title=texts.TITLE,
+        description=texts.DESCRIPTION,
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url=SPECIFICATION,
+        docs_url=None,
+        redoc_url=None,
+    )
+    add_routes(app, service, examples)
+    # Gradio's mount leaves this to `launch`, and without it any file of this machine could be asked for: Gradio's check
+    # that a photo was uploaded here looks at nothing else.
+    demo.has_launched = True
+    gr.mount_gradio_app(
+        app,
+        demo,
+        path="/",
+        server_name=settings.host,
+        server_port=settings.port,
+        root_path=settings.root_path or None,
+        theme=theme.THEME,
+        css=theme.examples_css(examples),
+        css_paths=[theme.CSS],
+        head=_HEAD,
+        i18n=gr.I18n(en=texts.GRADIOS),
+        footer_links=["api"],
+        show_error=False,
+        max_file_size=limits.max_bytes,
+        run_history=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        app_kwargs={"openapi_url": None},
+    )
+    return Guard(app, demo, settings, photo_bytes=limits.max_bytes)
+
+
+def serve(demo: gr.Blocks, service: Service, settings: Settings, examples: Sequence[Path] = ()) -> None:
+    """Load the models and serve the page until SIGTERM or Ctrl-C; nothing answers before the models are warm.
+
+    Raises WeightsError for weights that cannot be used, and SettingError for a port, a number of threads or an upload
+    folder that cannot.
+    """
+    # Before anything else: a second server on this port must end before it empties the upload folder of the first.
+    listener = _bind(settings)
+    set_threads_from_environment()
+    service.load()
+    config = uvicorn.Config(
+        build_server(demo, service, settings, examples),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    _Server(config, service, settings).run([listener])
+
+
+class _Server(uvicorn.Server):
+    """Says where it is when it answers, and that it is not ready any more when it is told to end."""
+
+    def __init__(self, config: uvicorn.Config, service: Service, settings: Settings) -> None:
+        super().__init__(config)
+        self._service = service
+        self._settings = settings
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+            print(texts.RUNNING.format(address=f"http://{host}:{self._settings.port}"), flush=True)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._service.drain()
+        super().handle_exit(sig, frame)
+
+
+def _bind(settings: Settings) -> socket.socket:
+    """The socket to listen on; it does not listen yet."""
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise SettingError(
+            f"HashStagram cannot listen on port {settings.port} of {settings.host} ({error.strerror}). "
+            "Choose another with GRADIO_SERVER_PORT and GRADIO_SERVER_NAME, or stop what is running there."
+        ) from error
+    return listener

@@ -1,0 +1,35 @@
+// What Gradio's components leave out for people who do not see the page, or whose browser cannot show their photo.
+"use strict";
+
+const byId = (id) => document.getElementById(id);
+
+// Screen readers read the answer out when it changes.
+function announce() {
+  const note = byId("note");
+  if (note && note.getAttribute("role") !== "status") {
+    note.setAttribute("role", "status");
+    note.setAttribute("aria-live", "polite");
+  }
+}
+
+// Arrow keys move within a group of radio buttons only when all of them have the same name.
+function group() {
+  for (const radio of document.querySelectorAll("#model input[type=radio]")) {
+    if (radio.name !== "model") radio.name = "model";
+  }
+}
+
+new MutationObserver(() => {
+  announce();
+  group();
+}).observe(document.documentElement, { childList: true, subtree: true });
+
+// HEIC photos, for one, are read here but shown by few browsers. These events do not bubble, so they are captured.
+for (const [event, hidden] of [["error", true], ["load", false]]) {
+  document.addEventListener(event, (happened) => {
+    const photo = byId("photo");
+    if (happened.target instanceof HTMLImageElement && photo?.contains(happened.target)) {
+      photo.classList.toggle("no-preview", hidden);
+    }
+  }, true);
+}

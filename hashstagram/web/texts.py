@@ -1,0 +1,58 @@
+"""What the page and the APIs say. Sentences about photos and settings come from the library's own errors."""
+
+TITLE = "HashStagram"
+TAGLINE = "Photo in, hashtags out."
+DESCRIPTION = "Drop in a photo and get five fitting hashtags, ready to paste."
+
+PHOTO = "Photo"
+PHOTO_ALT = "Your photo"
+PLACEHOLDER = "# Drop a photo here\nor choose one from this device"
+GO = "Get hashtags"
+HASHTAGS = "Hashtags"
+MODEL = "Model"
+TOP_K = "How many hashtags (1 to 30)"
+LINE = "Ready to paste"
+EXAMPLES = "No photo at hand? Try one of these"
+CREDITS = "[Where these photos come from](site/examples/CREDITS.md)"
+
+EMPTY = "They appear here as soon as a photo lands."
+SEEN = "Seen in the photo: {tags}."
+WRITTEN_WITH = "Often written with them: {tags}."
+
+API = """\
+Hashtags for a photo with their confidences, the surest first. `photo` is an uploaded file, `model` one of the choices,
+`top_k` the number of hashtags from 1 to 30. Photos are deleted within 15 minutes."""
+
+ABOUT = """\
+## What is this?
+
+HashStagram looks at a photo and suggests the hashtags that people would write under it. Neural networks, trained on
+real photos, do the looking; the percentage beside a tag says how often such an answer is right. Tags about the platform
+itself, such as #instagood, are left out.
+
+Your photo is used for nothing but the answer and is deleted within 15 minutes.
+
+Programs can ask too: `POST api/v1/hashtags`, described in [openapi.json](api/v1/openapi.json).
+"""
+
+BUSY = "Many photos are waiting right now. Please try again in a few seconds."
+NO_PHOTO = "There is no photo. Please choose one first."
+EXPIRED = "That photo is no longer here: photos are deleted after 15 minutes. Please drop it in once more."
+NOT_UPLOADED = "Only a photo that was uploaded here can be used. Please upload it first."
+FAILED = "Something went wrong on our side. Please try again."
+TOO_LARGE = "The request is larger than {limit:,} bytes. Please send a smaller one."
+PHOTO_TOO_LARGE = "This photo has more than {megabytes} MB. Please make it smaller or save it as JPEG, and try again."
+NOT_FOUND_HERE = "There is nothing at this address."
+NOT_FOUND = "There is nothing at this address. {specification} lists what there is."
+WRONG_METHOD = "This address does not answer {method}. It answers {allowed}."
+MALFORMED = "The request cannot be understood. Send the photo as the file `photo` of a multipart form."
+NO_PHOTO_FIELD = "There is no photo in the request. Send it as the file `photo` of a multipart form."
+NOT_A_NUMBER = "{name} is {value!r}. Give a whole number from {least} to {most}."
+
+MODEL_NAMES = {"alexnet": "AlexNet", "vgg16": "VGG16", "hashnet": "HashNet"}
+
+RUNNING = "HashStagram answers on {address}"
+CANNOT_START = "HashStagram cannot start. {reason}"
+
+# Gradio reads the key itself out to people who do not see the page.
+GRADIOS = {"common.complete": "Done."}
