@@ -1,6 +1,6 @@
 """Companions: tags that people write with what a photo shows (`dog`: `dogsofinstagram`).
 
-One linear layer, learned from HARRISON's posts, takes the visible tags' probabilities to those of the other tags.
+One small network, learned from HARRISON's posts, takes the visible tags' probabilities to those of the other tags.
 """
 
 import os
@@ -20,20 +20,24 @@ Indices = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Companions:
-    """p = sigmoid(weight · x + bias), from the tags `inputs` to the tags `outputs`, both as vocabulary indices.
+    """p = sigmoid(output · relu(hidden · x + hidden_bias) + output_bias).
 
-    `weight` has shape (outputs, inputs), `bias` (outputs,).
+    x are the probabilities of the tags `inputs`, p those of the tags `outputs`, both given as vocabulary indices.
+    `hidden` has shape (width, inputs), `hidden_bias` (width,), `output` (outputs, width), `output_bias` (outputs,).
     """
 
-    weight: Floats
-    bias: Floats
+    hidden: Floats
+    hidden_bias: Floats
+    output: Floats
+    output_bias: Floats
     inputs: Indices
     outputs: Indices
 
     def probabilities(self, visible: Floats) -> Floats:
         """Visible probabilities (tags,) to companion probabilities (tags,), 0 for tags that are no output."""
         companions = np.zeros_like(visible)
-        companions[self.outputs] = sigmoid(self.weight @ visible[self.inputs] + self.bias)
+        hidden = np.maximum(self.hidden @ visible[self.inputs] + self.hidden_bias, 0)
+        companions[self.outputs] = sigmoid(self.output @ hidden + self.output_bias)
         return companions
 
 
@@ -55,15 +59,23 @@ def _load(folder: str | os.PathLike[str], record: CompanionsRecord, vocabulary: 
         raise WeightsError(f"{record.id} has tags that are not in the vocabulary: {', '.join(strangers[:5])}.")
     tensors = load_tensors(folder, record)
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
-    expected = {"weight": (len(record.outputs), len(record.inputs)), "bias": (len(record.outputs),)}
+    width = shapes.get("hidden.bias", (0,))[0]
+    expected = {
+        "hidden.weight": (width, len(record.inputs)),
+        "hidden.bias": (width,),
+        "output.weight": (len(record.outputs), width),
+        "output.bias": (len(record.outputs),),
+    }
     if shapes != expected:
         raise WeightsError(f"{record.file} holds {shapes}; {expected} was expected. Export it again.")
     arrays = {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
     for array in arrays.values():
         array.setflags(write=False)
     return Companions(
-        weight=arrays["weight"],
-        bias=arrays["bias"],
+        hidden=arrays["hidden.weight"],
+        hidden_bias=arrays["hidden.bias"],
+        output=arrays["output.weight"],
+        output_bias=arrays["output.bias"],
         inputs=np.array([vocabulary.index(tag) for tag in record.inputs], dtype=np.intp),
         outputs=np.array([vocabulary.index(tag) for tag in record.outputs], dtype=np.intp),
     )

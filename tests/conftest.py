@@ -71,7 +71,12 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory, drawn_photos: list[I
             folder, manifest, "hashnet", head, hashnet, parts=(vgg16_record.id, alexnet_record.id)
         )
         inputs, outputs = tuple(SMALL_TAUGHT.split()), tuple(SMALL_OUTPUTS.split())
-        tensors = {"weight": torch.randn(len(outputs), len(inputs)), "bias": torch.randn(len(outputs)) - 2}
+        tensors = {
+            "hidden.weight": torch.randn(16, len(inputs)) / 2,
+            "hidden.bias": torch.zeros(16),
+            "output.weight": torch.randn(len(outputs), 16),
+            "output.bias": torch.randn(len(outputs)) - 2,
+        }
     manifest = manifest.with_record(vgg16_record).with_record(alexnet_record)
     manifest = manifest.with_record(hashnet_record, default=True)
     content = save({name: tensor.half() for name, tensor in tensors.items()})

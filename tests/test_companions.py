@@ -33,11 +33,16 @@ def test_probabilities_are_those_of_the_formula(small_weights: Path) -> None:
     visible = np.random.default_rng(1).random(len(vocabulary), dtype=np.float32)
     companions = load_companions(small_weights, record, vocabulary).probabilities(visible)
     tensors = load_tensors(small_weights, record)
-    for row, tag in enumerate(record.outputs):
-        score = float(tensors["bias"][row])
-        for column, source in enumerate(record.inputs):
-            score += float(tensors["weight"][row, column]) * float(visible[vocabulary.index(source)])
-        assert companions[vocabulary.index(tag)] == pytest.approx(1 / (1 + np.exp(-score)), abs=1e-6)
+    given = [float(visible[vocabulary.index(tag)]) for tag in record.inputs]
+    hidden = []
+    for row, bias in zip(tensors["hidden.weight"], tensors["hidden.bias"], strict=True):
+        score = float(bias) + sum(float(weight) * value for weight, value in zip(row, given, strict=True))
+        hidden.append(max(score, 0.0))
+    for place, tag in enumerate(record.outputs):
+        weights = tensors["output.weight"][place]
+        score = float(tensors["output.bias"][place])
+        score += sum(float(weight) * value for weight, value in zip(weights, hidden, strict=True))
+        assert companions[vocabulary.index(tag)] == pytest.approx(1 / (1 + np.exp(-score)), abs=1e-5)
     others = [index for index, tag in enumerate(vocabulary) if tag not in record.outputs]
     assert not companions[others].any()
     assert companions.dtype == np.float32
@@ -65,7 +70,7 @@ def test_layer_is_in_memory_once_and_then_freed(small_weights: Path) -> None:
 def test_layer_cannot_be_changed(small_weights: Path) -> None:
     layer = load_companions(small_weights, _record(small_weights), _vocabulary(small_weights))
     with pytest.raises(ValueError, match="read-only"):
-        layer.weight[0, 0] = 1
+        layer.hidden[0, 0] = 1
 
 
 def test_layer_for_another_vocabulary_is_refused(small_weights: Path) -> None:
@@ -73,11 +78,21 @@ def test_layer_for_another_vocabulary_is_refused(small_weights: Path) -> None:
         load_companions(small_weights, _record(small_weights), Vocabulary(("sea", "sand")))
 
 
+def _arrays(hidden: tuple[int, int], output: tuple[int, int]) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+    return {
+        "hidden.weight": np.zeros(hidden, np.float16),
+        "hidden.bias": np.zeros(hidden[0], np.float16),
+        "output.weight": np.zeros(output, np.float16),
+        "output.bias": np.zeros(output[0], np.float16),
+    }
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"weight": np.zeros((2, 2), np.float16), "bias": np.zeros(2, np.float16)}, "'weight': \\(2, 2\\)"),
-        ({"weight": np.zeros((18, 34), np.float16)}, "was expected"),
+        (_arrays((16, 2), (18, 16)), "'hidden.weight': \\(16, 2\\)"),
+        (_arrays((16, 34), (18, 4)), "'output.weight': \\(18, 4\\)"),
+        ({"hidden.weight": np.zeros((16, 34), np.float16)}, "was expected"),
     ],
 )
 def test_arrays_of_another_shape_are_refused(

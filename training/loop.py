@@ -159,7 +159,7 @@ def fit(task: Task, recipe: Recipe, out: Path) -> dict[str, float]:
                     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
                     optimizer.step()
                     _average(average, network, min(recipe.averaging, (1 + step) / (10 + step)))
-                    losses.append(float(loss))
+                    losses.append(float(loss.detach()))
                     step += 1
                     bar.update(len(logits))
             scores = val_scores(task, average)
