@@ -170,7 +170,7 @@ def to_tensor(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.fl
     for side in image.size:
         resized = preprocessing.resize * side // short
         start = round((resized - crop) / 2)
-        box.append((start * side / resized, min((start + crop) * side / resized, side)))
+        box.append((start * side / resized, (start + crop) * side / resized))
     (left, right), (top, bottom) = box
     square = image.resize((crop, crop), _KERNELS[preprocessing.interpolation], box=(left, top, right, bottom))
     mean = np.array(preprocessing.mean, dtype=np.float32).reshape(3, 1, 1)
@@ -291,17 +291,16 @@ def _orientation_in(image: Image.Image) -> int:
 
 
 def _finished(image: Image.Image, turn: int, min_side: int) -> Image.Image:
-    colour = image.mode in ("RGB", "RGBA", "RGBX", "P", "PA")  # grey and CMYK profiles describe other channels
     profile = image.info.get("icc_profile")
     rgb = _on_white(image)
     factor = min(rgb.size) // min_side
     if factor > 1:
         rgb = rgb.reduce(factor)
-    if colour and isinstance(profile, bytes):
+    if isinstance(profile, bytes):
         rgb = _to_srgb(rgb, profile)
     if turn in _TURNS:
         rgb = rgb.transpose(_TURNS[turn])
-    if rgb is image:
+    if type(rgb) is not Image.Image:  # still the file's own object, which holds on to the file
         rgb = rgb.copy()
     rgb.info = {}  # where and when a photo was taken goes no further than this
     return rgb
