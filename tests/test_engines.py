@@ -108,6 +108,26 @@ def test_trunks_are_shared_whatever_is_loaded_first(small_weights: Path, order: 
     assert _load(small_weights, "hashnet") is hashnet
 
 
+def test_the_same_head_on_another_trunk_is_another_network(weights_copy: Path) -> None:
+    manifest = Manifest.load(weights_copy)
+    first: Any = _load(weights_copy, "hashnet", manifest=manifest)
+    tensors = load_file(weights_copy / manifest.record("alexnet").file)
+    content = save({name: tensor + 1 for name, tensor in tensors.items()})
+    (weights_copy / "other.safetensors").write_bytes(content)
+    other = replace(
+        manifest.record("alexnet"),
+        tag="small_v2",
+        file="other.safetensors",
+        bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+    hashnet = replace(manifest.record("hashnet"), tag="small_v2", parts=("vgg16.small_v1", other.id))
+    manifest = manifest.with_record(other).with_record(hashnet)
+    second: Any = _load(weights_copy, hashnet.id, manifest=manifest)
+    assert second.vgg16 is first.vgg16
+    assert second.alexnet is not first.alexnet
+
+
 def test_three_networks_hold_one_copy_of_each_weight(small_weights: Path) -> None:
     manifest = Manifest.load(small_weights)
     names = ["vgg16", "alexnet", "hashnet", "hashnet", "vgg16"]
