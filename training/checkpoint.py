@@ -52,7 +52,8 @@ class Checkpoints:
 
     def save(self, state: dict[str, Any], *, best: bool) -> None:
         """Replace the latest checkpoint, and with `best` the best one too."""
-        for name in (_FILE, f"best-{_FILE}") if best else (_FILE,):
+        # The best first: who dies in between does the epoch once more, and none is left that says it is the best.
+        for name in (f"best-{_FILE}", _FILE) if best else (_FILE,):
             part = self.folder / f"{name}.part"
             torch.save(state, part)
             with part.open("rb+") as file:

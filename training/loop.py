@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from hashstagram.errors import DataError
 from training import metrics
 from training.checkpoint import Checkpoints
 from training.targets import mixup
@@ -114,8 +115,14 @@ def fit(task: Task, recipe: Recipe, out: Path) -> dict[str, float]:
     """Train to the end, or go on from the folder's checkpoint; returns the best epoch's metrics on val.
 
     Every epoch depends on the seed and its number alone, so a run that was killed and resumed follows the curve of one
-    that was not. Raises DataError where `out` holds another recipe's run.
+    that was not. Raises DataError where `out` holds another recipe's run and where there is not one batch to train on.
     """
+    total = sum(task.steps(epoch) for epoch in range(recipe.epochs))
+    if not total:
+        raise DataError(
+            f"The training photos do not fill one batch of {recipe.batch} in {recipe.epochs} epochs. "
+            "Choose a smaller --batch, or more epochs."
+        )
     checkpoints = Checkpoints(out)
     checkpoints.begin(asdict(recipe))
     device, precision, reason = device_and_precision()
@@ -134,9 +141,9 @@ def fit(task: Task, recipe: Recipe, out: Path) -> dict[str, float]:
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
         begin, best, minutes = state["epoch"] + 1, state["best"], state["minutes"]
-    total = sum(task.steps(epoch) for epoch in range(recipe.epochs))
     step = sum(task.steps(epoch) for epoch in range(begin))
-    with SummaryWriter(str(out / "tensorboard"), purge_step=step) as board:
+    # The last finished epoch's figures stand at this very step: only what comes after them is done anew.
+    with SummaryWriter(str(out / "tensorboard"), purge_step=step + 1) as board:
         for epoch in range(begin, recipe.epochs):
             started = time.monotonic()
             torch.manual_seed(recipe.seed * 1000 + epoch)
