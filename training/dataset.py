@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from hashstagram.photos import open_photo
 from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
 from hashstagram.errors import DataError, PhotoError
+from hashstagram.photos import open_photo
 from hashstagram.vocabulary import Vocabulary
 
 # Short side of the cached pixels: enough for 224-pixel crops of most of the photo, a tenth of the originals' memory.
@@ -68,14 +68,23 @@ def _lines(root: Path, name: str) -> list[str]:
 
 
 def _vocabulary(root: Path) -> Vocabulary:
-    pairs = [line.split() for line in _lines(root, "vocab_index.txt")]
-    return Vocabulary(tuple(pair[0] for pair in sorted(pairs, key=lambda pair: int(pair[1]))))
+    places: list[tuple[int, str]] = []
+    for number, line in enumerate(_lines(root, "vocab_index.txt"), start=1):
+        try:
+            tag, index = line.split()
+            places.append((int(index), tag))
+        except ValueError:
+            raise DataError(
+                f"{root}/vocab_index.txt, line {number}: {line!r} is not a tag and its index, such as: love 0"
+            ) from None
+    return Vocabulary(tuple(tag for _, tag in sorted(places)))
 
 
 def read_posts(root: Path) -> Posts:
     """Read a folder in HARRISON's layout. No photo is opened.
 
-    Raises DataError where a file is missing, the lists differ in length or a tag is not in the vocabulary.
+    Raises DataError where a file is missing or not of its form, the lists differ in length or a tag is not in the
+    vocabulary.
     """
     vocabulary = _vocabulary(root)
     photos = _lines(root, "data_list.txt")
@@ -85,6 +94,8 @@ def read_posts(root: Path) -> Posts:
             f"{root}: data_list.txt has {len(photos)} lines and tag_list.txt {len(tag_lines)}; line i of both must "
             "belong to photo i."
         )
+    if not photos:
+        raise DataError(f"{root}/data_list.txt is empty: it names one photo a line.")
     tags = np.zeros((len(photos), len(vocabulary)), dtype=np.bool_)
     for row, line in enumerate(tag_lines):
         for tag in line.split():
@@ -96,13 +107,18 @@ def read_posts(root: Path) -> Posts:
     split = np.array([""] * len(photos), dtype=np.str_)
     if (root / "index.csv").is_file():
         with (root / "index.csv").open(newline="", encoding="utf-8") as file:
-            rows = {row["file"]: row for row in csv.DictReader(file)}
+            rows = {row.get("file"): row for row in csv.DictReader(file)}
         missing = [photo for photo in photos if photo not in rows]
         if missing:
             raise DataError(f"{root}/index.csv has no row for {missing[0]} and {len(missing) - 1} other photos.")
-        sources = np.array([rows[photo]["source"] for photo in photos])
-        groups = np.array([int(rows[photo]["group"]) for photo in photos], dtype=np.int64)
-        split = np.array([rows[photo]["split"] for photo in photos])
+        try:
+            sources = np.array([rows[photo]["source"] for photo in photos])
+            groups = np.array([int(rows[photo]["group"]) for photo in photos], dtype=np.int64)
+            split = np.array([rows[photo]["split"] for photo in photos])
+        except (KeyError, ValueError, TypeError) as error:
+            raise DataError(
+                f"{root}/index.csv must have the columns file, source, group (a number) and split: {error}."
+            ) from error
     return Posts(root, tuple(photos), tags, sources, groups, split, vocabulary, np.ones(len(photos), dtype=np.bool_))
 
 
@@ -174,14 +190,13 @@ def cached_pixels(posts: Posts, cache: Path) -> PixelCache:
                 widths.append(decoded.shape[1])
                 decoded.tofile(file)
     if len(unreadable) == len(posts):
-        raise DataError(f"None of the {len(posts)} photos under {posts.root} could be read. First: {decoded}")
+        name, reason = next(iter(unreadable.items()))
+        raise DataError(f"None of the {len(posts)} photos under {posts.root} could be read. First, {name}: {reason}")
     part.replace(folder / "pixels.u8")
     meta = {"heights": heights, "widths": widths, "unreadable": unreadable}
     temporary = folder / "pixels.json.part"
     temporary.write_text(json.dumps(meta), encoding="utf-8")
     temporary.replace(folder / "pixels.json")
-    for name, reason in unreadable.items():
-        tqdm.write(f"left out: {name}: {reason}")
     return PixelCache(folder)
 
 
@@ -192,4 +207,6 @@ def open_data(root: Path, cache: Path) -> tuple[Posts, PixelCache]:
     """
     posts = read_posts(root)
     pixels = cached_pixels(posts, cache)
+    for name, reason in pixels.unreadable.items():
+        tqdm.write(f"left out: {name}: {reason}")
     return replace(posts, readable=pixels.heights > 0), pixels

@@ -5,6 +5,7 @@ One array a trunk and view, photos in the order of the data's list. A run that w
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from hashstagram.errors import DataError
+from hashstagram.errors import DataError, HashStagramError
 from training.dataset import PixelCache, Posts, fingerprint, open_data
 from training.split import train_and_val
 from training.trunks import Trunk, pool5_trunk, teacher_trunk
@@ -79,7 +80,15 @@ def compute(posts: Posts, pixels: PixelCache, cache: Path, trunk_name: str, trun
     progress.unlink(missing_ok=True)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def numbers_of(text: str) -> list[int]:
+    """`0,1,2` as the numbers of views. Raises DataError where it is not of that form."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise DataError(f"--views {text!r} is not a list of numbers from 0 on; for example 0,1,2.")
+    return [int(part) for part in parts]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
     """Command line of this module."""
     parser = argparse.ArgumentParser(prog="python -m training.features", description=__doc__)
     parser.add_argument("--trunk", choices=sorted(SIZES), required=True)
@@ -88,16 +97,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="where decoded pixels and features are kept")
     parser.add_argument("--wheels", type=Path, required=True, help="folder with the wheels that training.trunks names")
     arguments = parser.parse_args(argv)
-    posts, pixels = open_data(arguments.data, arguments.cache)
-    if arguments.trunk == "teacher":
-        trunk = teacher_trunk(arguments.wheels, arguments.cache)
-    else:
-        train, _ = train_and_val(posts)
-        sample = np.sort(np.random.default_rng(VIEW_SEED).choice(train, size=min(200, len(train)), replace=False))
-        trunk = pool5_trunk(arguments.wheels, cut_views(pixels, list(sample), 0, SIZES["vgg16"]))
-    for number in (int(part) for part in arguments.views.split(",")):
-        compute(posts, pixels, arguments.cache, arguments.trunk, trunk, number)
+    try:
+        numbers = numbers_of(arguments.views)
+        posts, pixels = open_data(arguments.data, arguments.cache)
+        if arguments.trunk == "teacher":
+            trunk = teacher_trunk(arguments.wheels, arguments.cache)
+        else:
+            train, _ = train_and_val(posts)
+            sample = np.sort(np.random.default_rng(VIEW_SEED).choice(train, size=min(200, len(train)), replace=False))
+            trunk = pool5_trunk(arguments.wheels, cut_views(pixels, list(sample), 0, SIZES["vgg16"]))
+        for number in numbers:
+            compute(posts, pixels, arguments.cache, arguments.trunk, trunk, number)
+    except HashStagramError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,6 +6,7 @@ its labels. `python -m training.targets --data …` computes them for every view
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from hashstagram.errors import DataError, HashStagramError
 from training import metrics
 from training.dataset import Posts, fingerprint, open_data
 from training.features import available_views, read_features
@@ -84,8 +86,11 @@ def soft_tags_path(cache: Path, posts: Posts) -> Path:
 
 
 def read_soft_tags(cache: Path, posts: Posts) -> SoftTags:
-    """Load what `compute` saved. Raises FileNotFoundError where it was not run."""
-    with np.load(soft_tags_path(cache, posts)) as archive:
+    """Load what `compute` saved. Raises DataError where it was not run."""
+    path = soft_tags_path(cache, posts)
+    if not path.is_file():
+        raise DataError(f"{path} is not there. Compute it: python -m training.targets --data … --cache …")
+    with np.load(path) as archive:
         return SoftTags(tuple(int(number) for number in archive["views"]), archive["probabilities"])
 
 
@@ -93,9 +98,9 @@ def compute(posts: Posts, cache: Path, seed: int = 2018) -> SoftTags:
     """Fit the teacher in folds by group and save its answers to every photo; print what it reaches on val.
 
     A training photo is answered by the fold's teacher that did not see it (nor a near-duplicate); a val photo, which
-    no teacher saw, by the mean of all.
+    no teacher saw, by the mean of all. Raises DataError where the teacher's features were not computed yet.
     """
-    numbers = available_views(cache, "teacher", posts)
+    numbers = available_views(cache, "teacher", posts) or [0]
     views = [torch.from_numpy(np.array(read_features(cache, "teacher", posts, number))) for number in numbers]
     visible = posts.visible
     labels = posts.tags[:, visible]
@@ -120,15 +125,20 @@ def compute(posts: Posts, cache: Path, seed: int = 2018) -> SoftTags:
     return SoftTags(tuple(numbers), answers.astype(np.float16))
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Command line of this module."""
     parser = argparse.ArgumentParser(prog="python -m training.targets", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder in HARRISON's layout")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="where the teacher's features are")
     arguments = parser.parse_args(argv)
-    posts, _ = open_data(arguments.data, arguments.cache)
-    compute(posts, arguments.cache)
+    try:
+        posts, _ = open_data(arguments.data, arguments.cache)
+        compute(posts, arguments.cache)
+    except HashStagramError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hashstagram.errors import DataError, HashStagramError
-from hashstagram.networks import VGG16
+from hashstagram.networks import VGG16, AlexNet
 from training.dataset import PixelCache, Posts, open_data
 from training.features import available_views, cut_views, read_features
 from training.loop import Recipe, Task, device_and_precision, fit
@@ -40,9 +40,15 @@ def sizes_of(text: str) -> tuple[int, ...]:
     """`128x14,224x2` as a size for each epoch. Raises DataError where it is not of that form."""
     try:
         parts = [part.split("x") for part in text.split(",")]
-        return tuple(int(size) for size, epochs in parts for _ in range(int(epochs)))
+        sizes = tuple(int(size) for size, epochs in parts for _ in range(int(epochs)))
     except ValueError:
-        raise DataError(f"--sizes {text!r} is not of the form SIZExEPOCHS, …; for example 128x14,224x2.") from None
+        sizes = ()
+    # AlexNet's convolutions and pools leave nothing of less than 63 pixels.
+    if not sizes or min(sizes) < 63:
+        raise DataError(
+            f"--sizes {text!r} is not of the form SIZExEPOCHS, … with sizes from 63 on; for example 128x14,224x2."
+        )
+    return sizes
 
 
 def _answers(posts: Posts, cache: Path, soft: SoftTags) -> Answers:
@@ -56,10 +62,21 @@ def photo_task(recipe: Recipe, posts: Posts, pixels: PixelCache, cache: Path) ->
     return PhotoTask(network, answers, pixels, recipe.sizes, recipe.batch, recipe.seed)
 
 
+def _views_of_both(cache: Path, posts: Posts, soft: SoftTags) -> list[int]:
+    """The views that VGG16's trunk and the teacher saw. Raises DataError where there is none."""
+    views = [number for number in available_views(cache, "vgg16", posts) if number in soft.views]
+    if not views:
+        raise DataError(
+            f"The trunk of vgg16 saw none of the teacher's views ({', '.join(map(str, soft.views))}). "
+            "Compute them: python -m training.features --trunk vgg16 --views 0 --data …"
+        )
+    return views
+
+
 def vgg16_task(recipe: Recipe, posts: Posts, cache: Path) -> Task:
     """VGG16's linear layers on the frozen trunk's pool5 maps, in all views that were computed."""
     soft = read_soft_tags(cache, posts)
-    views = [number for number in available_views(cache, "vgg16", posts) if number in soft.views]
+    views = _views_of_both(cache, posts, soft)
     features = [read_features(cache, "vgg16", posts, number) for number in views]
     network = student("vgg16", posts.visible, len(posts.vocabulary), dense=recipe.dense)
     return FeatureTask(network, _answers(posts, cache, soft), features, views, recipe.batch, recipe.seed)
@@ -76,8 +93,8 @@ def trunk_features(
         device,
         memory_format=torch.channels_last,  # type: ignore[call-overload]
     )
-    if not isinstance(vgg16, VGG16):
-        raise TypeError("The run of vgg16 holds another network.")
+    if not isinstance(vgg16, VGG16) or not isinstance(alexnet, AlexNet):
+        raise DataError(f"--vgg16 {vgg16_run} and --alexnet {alexnet_run} must be runs of those two models.")
     pool5 = read_features(cache, "vgg16", posts, number)
     joined = np.empty((len(posts), vgg16.penultimate_width + alexnet.penultimate_width), dtype=np.float16)
     for begin in tqdm(range(0, len(posts), 64), desc=f"trunks, view {number}", mininterval=5):
@@ -96,7 +113,7 @@ def hashnet_task(
 ) -> Task:
     """HashNet's head on what its two trained trunks see."""
     soft = read_soft_tags(cache, posts)
-    views = [number for number in available_views(cache, "vgg16", posts) if number in soft.views]
+    views = _views_of_both(cache, posts, soft)
     features = [trunk_features(posts, pixels, cache, vgg16_run, alexnet_run, number) for number in views]
     network = student("hashnet", posts.visible, len(posts.vocabulary), dense=recipe.dense)
     return FeatureTask(network, _answers(posts, cache, soft), features, views, recipe.batch, recipe.seed)
@@ -130,6 +147,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     recipe = replace(recipe, dense=arguments.dense)
     torch.manual_seed(recipe.seed)
     try:
+        if recipe.sizes and arguments.epochs is not None:
+            raise DataError("alexnet's epochs are given with their sizes: --sizes 128x14,224x2, not --epochs.")
+        if not recipe.sizes and arguments.sizes is not None:
+            raise DataError(f"{recipe.model} learns from features on disk and has no --sizes. Give --epochs.")
         posts, pixels = open_data(arguments.data, arguments.cache)
         if arguments.model == "vgg16":
             task = vgg16_task(recipe, posts, arguments.cache)

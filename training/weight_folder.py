@@ -17,7 +17,7 @@ VOCABULARY, PLATFORM_TAGS = "vocabulary.txt", "platform_tags.txt"
 def manifest_of(weights: Path) -> Manifest:
     """The folder's manifest, or one without models where the folder has its two tag lists only.
 
-    Raises WeightsError for a manifest that is not one, OSError for missing tag lists.
+    Raises WeightsError for a manifest that is not one and for missing tag lists.
     """
     if not (weights / MANIFEST).is_file():
         return Manifest.start(weights / VOCABULARY, weights / PLATFORM_TAGS)
