@@ -7,6 +7,7 @@ tags instead, and needs no photo.
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hashstagram import load_model
-from hashstagram.errors import DataError, HashStagramError
+from hashstagram.errors import DataError, HashStagramError, PhotoError
+from hashstagram.photos import open_photo
 from training import metrics
-from training.dataset import Posts, read_posts
+from training.dataset import Posts, open_data, read_posts
 from training.split import train_and_val, val_sets
 
 Sets = dict[str, dict[str, metrics.Estimate | float | int]]
@@ -33,13 +35,18 @@ _LABELS = {
 
 
 def score_sets(scores: NDArray[np.floating], posts: Posts) -> Sets:
-    """Metrics of each val set from scores (val photos, visible tags), rows in the order of `train_and_val`."""
+    """Metrics of each val set from scores (val photos, visible tags), rows in the order of `train_and_val`.
+
+    A set without a photo is left out.
+    """
     _, val = train_and_val(posts)
     place = {int(row): index for index, row in enumerate(val)}
     labels = posts.tags[:, posts.visible]
     results: Sets = {}
     for name, rows in val_sets(posts).items():
         scored = rows[labels[rows].any(axis=1)]
+        if not len(scored):
+            continue
         results[name] = metrics.summary(scores[[place[int(row)] for row in scored]], labels[scored])
     return results
 
@@ -80,9 +87,22 @@ def model_scores(model: str | None, weights: Path | None, posts: Posts, batch: i
     with tqdm(total=len(val), desc=recommender.record.id, unit="photo", mininterval=5) as bar:
         for start in range(0, len(val), batch):
             paths = [posts.root / posts.photos[row] for row in val[start : start + batch]]
-            chunks.append(recommender.probabilities(paths)[:, posts.visible])
+            try:
+                chunks.append(recommender.probabilities(paths)[:, posts.visible])
+            except PhotoError as error:
+                raise DataError(_broken(paths) or str(error)) from error
             bar.update(len(paths))
     return np.concatenate(chunks)
+
+
+def _broken(paths: Sequence[Path]) -> str:
+    """A sentence about the first photo of several that cannot be read; empty where all can."""
+    for path in paths:
+        try:
+            open_photo(path)
+        except PhotoError as error:
+            return f"{path}: {error} To leave such photos out as training does, name its cache with --cache."
+    return ""
 
 
 def table(results: Mapping[str, Sets]) -> str:
@@ -99,7 +119,8 @@ def table(results: Mapping[str, Sets]) -> str:
                 if not isinstance(value, metrics.Estimate):
                     raise TypeError(f"{key} has no interval.")
                 cells.append(f"{100 * value.value:.1f} [{100 * value.low:.1f}, {100 * value.high:.1f}]")
-            precision = f"{100 * float(str(entry['mean_average_precision'])):.1f} ({entry['tags_in_map']})"
+            mean = float(str(entry["mean_average_precision"]))
+            precision = "–" if math.isnan(mean) else f"{100 * mean:.1f} ({entry['tags_in_map']})"
             lines.append(f"| {_LABELS[name]} | {entry['photos']} | {model} | {' | '.join(cells)} | {precision} |")
     return "\n".join(lines)
 
@@ -113,13 +134,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Command line of this module."""
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder in HARRISON's layout")
+    parser.add_argument("--cache", type=Path, help="training's decoded pixels: leaves out the photos that training did")
     parser.add_argument("--weights", type=Path, help="weight folder (default: the repository's)")
     parser.add_argument("--model", action="append", help="model to evaluate; may be repeated (default: the best)")
     parser.add_argument("--baseline", choices=["popularity"], help="score this instead of a model")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = parser.parse_args(argv)
     try:
-        posts = read_posts(arguments.data)
+        posts = read_posts(arguments.data) if arguments.cache is None else open_data(arguments.data, arguments.cache)[0]
         results = {"popularity": score_sets(popularity_scores(posts), posts)}
         if arguments.baseline is None:
             for model in arguments.model or [None]:

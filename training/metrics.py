@@ -5,6 +5,7 @@ accuracy@k = 1 where S ∩ T is not empty; each is averaged over photos. T is al
 more than k; photos without a tag are not scored. Ties are broken by vocabulary order, more frequent tags first.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -87,11 +88,14 @@ def summary(scores: Scores, labels: Labels) -> dict[str, Estimate | float | int]
 
 
 def plain(result: Mapping[str, Estimate | float | int]) -> dict[str, object]:
-    """A summary as JSON: an estimate becomes {"value", "low", "high"}, rounded to what n photos can tell."""
+    """A summary as JSON: an estimate becomes {"value", "low", "high"}, rounded to what n photos can tell.
+
+    What was not to be had (a mean over no tag) is None: JSON knows no NaN.
+    """
     return {
         name: {"value": round(item.value, 4), "low": round(item.low, 4), "high": round(item.high, 4)}
         if isinstance(item, Estimate)
-        else round(item, 4)
+        else (None if math.isnan(item) else round(item, 4))
         for name, item in result.items()
     }
 
