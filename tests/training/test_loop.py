@@ -1,0 +1,209 @@
+"""The training loop on a task of no photos: it learns, and goes on after whatever stopped it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
+from torch import Tensor, nn
+
+from hashstagram.errors import DataError
+from training import loop, metrics
+from training.checkpoint import Checkpoints
+from training.loop import Batch, Recipe, fit, val_scores
+
+TAGS = 7
+RECIPE = Recipe("blobs", epochs=4, learning_rate=0.02, weight_decay=0.05, batch=16, mixup=0.4, seed=5)
+
+
+class _Network(nn.Module):
+    """With dropout and batch normalisation: random numbers and buffers that a checkpoint must not lose."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(8, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.2))
+        self.tags, self.teacher = nn.Linear(32, TAGS), nn.Linear(32, 5)
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.body(inputs)
+        return self.tags(features), self.teacher(features)
+
+
+class Blobs:
+    """Points around a centre for each tag. `stop` is called in the middle of epoch 1."""
+
+    def __init__(self, stop: Any = None, steps: int = 6) -> None:
+        torch.manual_seed(0)
+        self.network: nn.Module = _Network()
+        self._stop, self._steps = stop, steps
+        random = np.random.default_rng(0)
+        self._centres, self._teacher = 3 * random.normal(size=(TAGS, 8)), random.normal(size=(TAGS, 5))
+        self._val, tags = self._points(99)
+        self.val_labels = np.eye(TAGS, dtype=np.bool_)[tags]
+
+    def _points(self, seed: Any) -> tuple[Tensor, NDArray[np.int64]]:
+        random = np.random.default_rng(seed)
+        tags = random.integers(0, TAGS, 16)
+        return torch.from_numpy(self._centres[tags] + random.normal(size=(16, 8))).float(), tags
+
+    def steps(self, epoch: int) -> int:
+        return self._steps
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        for step in range(self._steps):
+            if self._stop is not None and (epoch, step) == (1, 3):
+                self._stop()
+            inputs, tags = self._points((epoch, step))
+            teacher = torch.from_numpy(self._teacher[tags]).float()
+            yield Batch(inputs, torch.eye(TAGS)[torch.from_numpy(tags)], teacher)
+
+    def val_inputs(self) -> Iterator[Tensor]:
+        yield from torch.split(self._val, 10)
+
+
+def _weights(out: Path) -> dict[str, Tensor]:
+    state = Checkpoints(out).latest()
+    assert state is not None
+    assert state["epoch"] == RECIPE.epochs - 1
+    return {f"{kind}.{name}": tensor for kind in ("network", "average") for name, tensor in state[kind].items()}
+
+
+def _curve(out: Path, name: str) -> list[tuple[int, float]]:
+    events = EventAccumulator(str(out / "tensorboard"))
+    events.Reload()
+    return [(event.step, event.value) for event in events.Scalars(name)]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("uninterrupted")
+    fit(Blobs(), RECIPE, out)
+    return out
+
+
+def _same_run(out: Path, uninterrupted: Path) -> None:
+    expected, found = _weights(uninterrupted), _weights(out)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert Checkpoints(out).best()["best"] == Checkpoints(uninterrupted).best()["best"]
+    for name in ("train/loss", "val/recall_at_5"):
+        assert _curve(out, name) == _curve(uninterrupted, name)
+
+
+def test_it_learns_and_tensorboard_has_the_curves(uninterrupted: Path) -> None:
+    losses = [value for _, value in _curve(uninterrupted, "train/loss")]
+    assert losses[-1] < 0.6 * losses[0]
+    assert [step for step, _ in _curve(uninterrupted, "val/precision_at_1")] == [6, 12, 18, 24]
+
+
+def test_the_best_epoch_is_kept_with_the_weights_that_scored_so(uninterrupted: Path) -> None:
+    best = Checkpoints(uninterrupted).best()
+    curves = [dict(_curve(uninterrupted, f"val/{name}")) for name in ("precision_at_1", "recall_at_5")]
+    quality = [sum(curve[step] for curve in curves) for step in (6, 12, 18, 24)]
+    assert best["best"]["epoch"] == 1 + int(np.argmax(quality))
+    task = Blobs()
+    task.network.load_state_dict(best["average"])
+    found = metrics.per_photo(val_scores(task, task.network), task.val_labels)
+    for name, values in found.items():
+        assert best["best"][name] == pytest.approx(values.mean())
+    assert best["best"]["precision_at_1"] > 0.3 + task.val_labels.mean(axis=0).max()
+
+
+def test_a_run_that_failed_and_was_resumed_is_the_run_that_did_not(tmp_path: Path, uninterrupted: Path) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(Blobs(stop), RECIPE, tmp_path)
+    state = Checkpoints(tmp_path).latest()
+    assert state is not None
+    assert state["epoch"] == 0
+    fit(Blobs(), RECIPE, tmp_path)
+    _same_run(tmp_path, uninterrupted)
+
+
+def test_a_run_that_was_killed_and_resumed_is_the_run_that_was_not(tmp_path: Path, uninterrupted: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    process = subprocess.Popen([sys.executable, __file__, str(tmp_path)], env=environment, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 300
+        while not (tmp_path / "stuck").exists():
+            assert process.poll() is None, "the run ended by itself"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert process.returncode == -signal.SIGKILL
+    fit(Blobs(), RECIPE, tmp_path)
+    _same_run(tmp_path, uninterrupted)
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, epochs=1)
+    best = fit(Blobs(), recipe, tmp_path)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+
+    class Refusing(Blobs):
+        def batches(self, epoch: int) -> Iterator[Batch]:
+            raise AssertionError
+
+    assert fit(Refusing(), recipe, tmp_path) == best
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_another_recipe_is_refused_and_overwrites_nothing(uninterrupted: Path) -> None:
+    before = (uninterrupted / "checkpoint.pt").read_bytes()
+    with pytest.raises(DataError, match=r"another recipe \(epochs, seed differ\)"):
+        fit(Blobs(), replace(RECIPE, epochs=9, seed=6), uninterrupted)
+    assert (uninterrupted / "checkpoint.pt").read_bytes() == before
+
+
+def test_photos_that_do_not_fill_a_batch_are_not_trained_on_silently(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"do not fill one batch of 16 in 4 epochs\. Choose a smaller --batch"):
+        fit(Blobs(steps=0), RECIPE, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_learning_rate_warms_up_to_its_peak_and_falls_to_zero() -> None:
+    recipe = replace(RECIPE, learning_rate=2.0, warm_up=0.1)
+    rates = [loop._learning_rate(recipe, progress) for progress in (0, 0.05, 0.1, 0.55, 1)]
+    assert rates == pytest.approx([0, 1, 2, 1, 0])
+
+
+def test_the_loss_is_that_of_the_tags_and_the_angle_to_the_teacher() -> None:
+    batch = Batch(torch.empty(2), torch.full((2, 3), 0.5), torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
+    recipe = replace(RECIPE, distillation=10.0)
+    tags = 3 * float(np.log(2))
+    for embedding, angle in (
+        ([[5.0, 0.0], [0.0, 1.0]], 0),
+        ([[-1.0, 0.0], [0.0, 1.0]], 1),
+        ([[0.0, 1.0], [3.0, 0.0]], 1),
+    ):
+        loss = loop._loss(torch.zeros(2, 3), torch.tensor(embedding), batch, recipe)
+        assert float(loss) == pytest.approx(tags + 10 * angle, abs=1e-5)
+
+
+def test_device_and_precision_are_said_with_their_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fit(Blobs(), replace(RECIPE, epochs=1), tmp_path)
+    assert f"blobs: {loop.device_and_precision()[2]}; 1 epochs, seed 5" in capsys.readouterr().out
+
+
+def _stuck(out: Path) -> None:
+    (out / "stuck").touch()
+    time.sleep(600)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    fit(Blobs(lambda: _stuck(Path(sys.argv[1]))), RECIPE, Path(sys.argv[1]))

@@ -1,0 +1,115 @@
+"""Students become the networks that are published."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from hashstagram.networks import VGG16, HashNet, Network, build
+from training import students
+from training.students import OPTIONS, Student, plain_network, student, trained_network
+from training.trunks import vgg16_trunk
+
+VISIBLE = np.array([3, 10, 700])
+SHAPES = {"alexnet": (6, 3, 64, 64), "vgg16": (6, 512, 7, 7), "hashnet": (6, 8192)}
+
+
+def _parts() -> tuple[Network, Network]:
+    ranks = {"ranks": [4, 4, 4]}
+    return build("vgg16", options=ranks).eval(), build("alexnet", options=ranks).eval()
+
+
+def _trained(model: str, *, dense: bool = False) -> tuple[Student, Tensor]:
+    """A student whose batch normalisation has seen something, in evaluation mode, and inputs for it."""
+    torch.manual_seed(1)
+    network = student(model, VISIBLE, 997, dense=dense)
+    inputs = torch.rand(SHAPES[model])
+    with torch.no_grad():
+        for _ in range(3):
+            network(torch.rand(SHAPES[model]))
+    return network.eval(), inputs
+
+
+def _logits(network: Network, inputs: Tensor) -> Tensor:
+    """What the published network answers to its student's inputs."""
+    if isinstance(network, VGG16):
+        return network.classify(network.penultimate_of_pool5(inputs))
+    if isinstance(network, HashNet):
+        return network.classify(network.penultimate_of_trunks(inputs))
+    logits: Tensor = network(inputs)
+    return logits
+
+
+@pytest.mark.parametrize("model", SHAPES)
+@pytest.mark.usefixtures("small_networks")
+def test_the_published_network_answers_as_its_student(model: str) -> None:
+    trained, inputs = _trained(model)
+    parts = _parts() if model == "hashnet" else ()
+    plain = plain_network(model, trained.state_dict(), VISIBLE, 997, parts=parts)
+    with torch.inference_mode():
+        tags, embedding = trained(inputs)
+        logits = _logits(plain, inputs)
+    assert tags.shape == (6, 3)
+    assert embedding.shape == (6, 64)
+    assert logits.shape == (6, 997)
+    assert torch.allclose(logits[:, VISIBLE], tags, atol=1e-4)
+    # Tags that were not taught are as good as impossible, and exactly so.
+    untaught = np.setdiff1d(np.arange(997), VISIBLE)
+    assert (logits[:, untaught] == students.UNTAUGHT_LOGIT).all()
+    # It is the library's own network, tensor for tensor.
+    ours = build(model, options=OPTIONS[model], parts=parts)
+    ours.load_own_state(plain.own_state())
+    assert not plain.training
+
+
+@pytest.mark.usefixtures("small_networks")
+def test_linear_layers_may_be_learned_whole() -> None:
+    trained, inputs = _trained("hashnet", dense=True)
+    plain = plain_network("hashnet", trained.state_dict(), VISIBLE, 997, dense=True, parts=_parts())
+    with torch.inference_mode():
+        assert torch.allclose(_logits(plain, inputs)[:, VISIBLE], trained(inputs)[0], atol=1e-4)
+    assert all(tensor.shape[0] in (256, 997) for tensor in plain.own_state().values())
+
+
+@pytest.mark.usefixtures("small_networks")
+def test_vgg16_stands_on_the_trunk_it_is_given(wheels: Path) -> None:
+    trained, _ = _trained("vgg16")
+    trunk = vgg16_trunk(wheels)
+    plain = plain_network("vgg16", trained.state_dict(), VISIBLE, 997, trunk=trunk)
+    state = plain.state_dict()
+    assert all(torch.equal(state[name], tensor) for name, tensor in trunk.items())
+    del trunk["features.28.weight"]
+    with pytest.raises(ValueError, match="lacks convolutions"):
+        plain_network("vgg16", trained.state_dict(), VISIBLE, 997, trunk=trunk)
+
+
+@pytest.mark.usefixtures("small_networks")
+def test_hashnet_stands_on_the_very_parts_it_is_given() -> None:
+    trained, _ = _trained("hashnet")
+    parts = _parts()
+    plain = plain_network("hashnet", trained.state_dict(), VISIBLE, 997, parts=parts)
+    assert isinstance(plain, HashNet)
+    assert (plain.vgg16, plain.alexnet) == parts
+    assert all(name.startswith("head.") for name in plain.own_state())
+
+
+@pytest.mark.usefixtures("small_networks")
+def test_a_run_gives_the_network_of_its_best_epoch(runs: Path, prepared: Any) -> None:
+    network = trained_network(runs / "vgg16", prepared.posts)
+    best = torch.load(runs / "vgg16" / "best-checkpoint.pt", weights_only=True)["average"]
+    expected = student("vgg16", prepared.posts.visible, 997)
+    expected.load_state_dict(best)
+    maps = torch.rand(SHAPES["vgg16"])
+    with torch.inference_mode():
+        assert torch.allclose(_logits(network, maps)[:, prepared.posts.visible], expected.eval()(maps)[0], atol=1e-4)
+
+
+def test_published_files_are_as_small_as_promised() -> None:
+    parts: list[Network] = [build(model, options=OPTIONS[model]) for model in ("vgg16", "alexnet")]
+    networks = [*parts, build("hashnet", options=OPTIONS["hashnet"], parts=parts)]
+    megabytes = [sum(2 * tensor.numel() for tensor in network.own_state().values()) / 1e6 for network in networks]
+    assert max(megabytes) <= 50
+    assert sum(megabytes) <= 100
