@@ -84,6 +84,9 @@ class Choice:
 
 DEFAULT = Choice()
 
+# Fewer than one in twenty would write it: then one more tag that is seen is the better suggestion.
+LEAST_COMPANION = 0.05
+
 
 def hashtags(
     choice: Choice,
@@ -98,7 +101,8 @@ def hashtags(
 
     All arrays have the vocabulary's shape (tags,): the probabilities of the visible tags with the mask of those that
     the network was taught, and the companions' with the mask of those that can be one. Equal confidences keep the
-    vocabulary's order, no tag comes twice, and visible tags take the places for which there is no companion.
+    vocabulary's order, no tag comes twice, and visible tags take the places for which there is no companion of at
+    least 5 %.
 
     Raises SettingError for a tag in `exclude` or `always` that is not in the vocabulary.
     """
@@ -119,7 +123,7 @@ def hashtags(
     reserved = min(choice.companions, places // 2)
     seen = _ranked(visible, taught & allowed, choice.min_confidence)
     sure = seen[: places - reserved]
-    written_with = _ranked(companions, companion & allowed, choice.min_confidence)
+    written_with = _ranked(companions, companion & allowed, max(choice.min_confidence, LEAST_COMPANION))
     written_with = [index for index in written_with if index not in sure][:reserved]
     rest = [index for index in seen[len(sure) :] if index not in written_with]
     sure = [*sure, *rest][: places - len(written_with)]

@@ -16,6 +16,7 @@ from hashstagram.weights import CompanionsRecord, check_vocabulary, load_tensors
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +24,12 @@ class Companions:
     """p = sigmoid(output · relu(hidden · x + hidden_bias) + output_bias).
 
     x are the probabilities of the tags `inputs`, p those of the tags `outputs`, both given as vocabulary indices.
-    `hidden` has shape (width, inputs), `hidden_bias` (width,), `output` (outputs, width), `output_bias` (outputs,).
+    Of x counts what goes beyond the tags that imply it (`beyond_implied`): who writes `dog` need not write `animal`.
+    `implied` has shape (inputs, inputs), `hidden` (width, inputs), `hidden_bias` (width,), `output` (outputs, width),
+    `output_bias` (outputs,).
     """
 
+    implied: Mask
     hidden: Floats
     hidden_bias: Floats
     output: Floats
@@ -36,7 +40,8 @@ class Companions:
     def probabilities(self, visible: Floats) -> Floats:
         """Visible probabilities (tags,) to companion probabilities (tags,), 0 for tags that are no output."""
         companions = np.zeros_like(visible)
-        hidden = np.maximum(self.hidden @ visible[self.inputs] + self.hidden_bias, 0)
+        beyond = beyond_implied(visible[None, self.inputs], self.implied)[0]
+        hidden = np.maximum(self.hidden @ beyond + self.hidden_bias, 0)
         companions[self.outputs] = sigmoid(self.output @ hidden + self.output_bias)
         return companions
 
@@ -61,6 +66,7 @@ def _load(folder: str | os.PathLike[str], record: CompanionsRecord, vocabulary: 
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     width = shapes.get("hidden.bias", (0,))[0]
     expected = {
+        "implied": (len(record.inputs), len(record.inputs)),
         "hidden.weight": (width, len(record.inputs)),
         "hidden.bias": (width,),
         "output.weight": (len(record.outputs), width),
@@ -72,6 +78,7 @@ def _load(folder: str | os.PathLike[str], record: CompanionsRecord, vocabulary: 
     for array in arrays.values():
         array.setflags(write=False)
     return Companions(
+        implied=arrays["implied"] > 0,
         hidden=arrays["hidden.weight"],
         hidden_bias=arrays["hidden.bias"],
         output=arrays["output.weight"],
@@ -79,6 +86,18 @@ def _load(folder: str | os.PathLike[str], record: CompanionsRecord, vocabulary: 
         inputs=np.array([vocabulary.index(tag) for tag in record.inputs], dtype=np.intp),
         outputs=np.array([vocabulary.index(tag) for tag in record.outputs], dtype=np.intp),
     )
+
+
+def beyond_implied(visible: Floats, implied: Mask) -> Floats:
+    """Probabilities (n, tags) less that of the likeliest tag that implies each, but not below 0.
+
+    `implied` (tags, tags) says in row a and column b whether a implies b.
+    """
+    beyond = visible.copy()
+    for source, tags in enumerate(implied):
+        if tags.any():
+            beyond[:, tags] = np.minimum(beyond[:, tags], visible[:, tags] - visible[:, [source]])
+    return np.maximum(beyond, 0, out=beyond)
 
 
 def sigmoid(scores: Floats) -> Floats:

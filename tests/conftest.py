@@ -71,7 +71,10 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory, drawn_photos: list[I
             folder, manifest, "hashnet", head, hashnet, parts=(vgg16_record.id, alexnet_record.id)
         )
         inputs, outputs = tuple(SMALL_TAUGHT.split()), tuple(SMALL_OUTPUTS.split())
+        implied = torch.zeros(len(inputs), len(inputs))
+        implied[inputs.index("puppy"), inputs.index("dog")] = 1
         tensors = {
+            "implied": implied,
             "hidden.weight": torch.randn(16, len(inputs)) / 2,
             "hidden.bias": torch.zeros(16),
             "output.weight": torch.randn(len(outputs), 16),

@@ -94,6 +94,10 @@ def test_a_tag_that_is_seen_and_written_with_comes_once() -> None:
     assert kinds["dog"] == "companion"
 
 
+def test_a_companion_that_hardly_anybody_would_write_leaves_its_place_to_a_visible_tag() -> None:
+    assert _tags(Choice(), companions={"dogstagram": 0.04, "surfing": 0.06}) == "beach sea sand dog surfing"
+
+
 def test_without_companions_visible_tags_take_all_places() -> None:
     assert _tags(Choice(), companions={}) == "beach sea sand dog"
 

@@ -208,6 +208,7 @@ def test_tensors_are_those_of_the_file(small_weights: Path) -> None:
     outputs, inputs = len(manifest.companions.outputs), len(manifest.companions.inputs)
     tensors = load_tensors(small_weights, manifest.companions)
     assert {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()} == {
+        "implied": ((inputs, inputs), np.dtype(np.float16)),
         "hidden.weight": ((16, inputs), np.dtype(np.float16)),
         "hidden.bias": ((16,), np.dtype(np.float16)),
         "output.weight": ((outputs, 16), np.dtype(np.float16)),

@@ -3,6 +3,9 @@
 `python -m training.companions --harrison … --data … --weights weights`. Inputs are the tags that the photos of --data
 can teach (what a network sees), outputs all others. The network is small: inputs → 512 → outputs, ReLU between, each
 output an independent probability. Scored on the posts of the seed-42 split that have both kinds of tags.
+
+A post says `dog` where a network also sees `animal` and `pet`, and who writes `drink` means another one than the coffee
+that is one too. So a tag that another one implies in the photos' tags counts only as far as it is likelier than that.
 """
 
 import argparse
@@ -18,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from hashstagram.companions import beyond_implied
 from hashstagram.errors import DataError, HashStagramError
 from hashstagram.weights import CompanionsRecord, load_vocabulary
 from training import metrics
@@ -30,8 +34,23 @@ WIDTH = 512
 EPOCHS = 12
 BATCH = 256
 SEED = 2018
+# A tag is implied by another one when this share of the other one's photos have it.
+IMPLIED = 0.9
+LEAST_PHOTOS = 12
 # A network is never sure of all that a post's author would have tagged: inputs are left out at random.
 INPUT_DROPOUT = 0.1
+
+
+def implications(photo_tags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which tags imply which: (inputs, inputs), row a column b, from the photos' tags (photos, inputs).
+
+    Of two tags that imply each other (`sea`, `ocean`) neither counts as implied: people write both.
+    """
+    counts = photo_tags.sum(axis=0)
+    together = photo_tags.astype(np.float32).T @ photo_tags.astype(np.float32)
+    implied = (together >= IMPLIED * np.maximum(counts, 1)[:, None]) & (counts >= LEAST_PHOTOS)[:, None]
+    one_way: NDArray[np.bool_] = implied & ~implied.T
+    return one_way
 
 
 def noisy_or(seen: NDArray[np.bool_], written: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -89,14 +108,18 @@ def _plain(values: dict[str, NDArray[np.float64]]) -> dict[str, Any]:
     return metrics.plain({name: metrics.bootstrap(value) for name, value in values.items() if name != "precision_at_5"})
 
 
-def train_and_score(harrison: Posts, visible: NDArray[np.int64]) -> tuple[nn.Sequential, dict[str, Any]]:
+def train_and_score(harrison: Posts, photos: Posts) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Train on the 80 % and score on the held-out posts that have a visible and another tag, beside both baselines."""
+    visible = photos.visible
     others = np.setdiff1d(np.arange(len(harrison.vocabulary)), visible)
     seen, written = harrison.tags[:, visible], harrison.tags[:, others]
     train, val = train_and_val(harrison)
     val = val[seen[val].any(axis=1) & written[val].any(axis=1)]
     learned = train[seen[train].any(axis=1)]
-    inputs, outputs = torch.from_numpy(seen.astype(np.float32)), torch.from_numpy(written.astype(np.float32))
+    photo_train, _ = train_and_val(photos)
+    implied = implications(photos.tags[photo_train][:, visible])
+    inputs = torch.from_numpy(beyond_implied(seen.astype(np.float32), implied))
+    outputs = torch.from_numpy(written.astype(np.float32))
     layer = fit(inputs[learned], outputs[learned])
     with torch.inference_mode():
         probabilities = torch.sigmoid(layer(inputs[val])).numpy()
@@ -111,15 +134,17 @@ def train_and_score(harrison: Posts, visible: NDArray[np.int64]) -> tuple[nn.Seq
         "ece": round(quality.error, 4),
         "split_sha256": split_sha256(harrison),
     }
-    return layer, results
+    return {**tensors_of(layer), "implied": implied.astype(np.float32)}, results
 
 
-def publish(layer: nn.Sequential, results: dict[str, Any], visible: NDArray[np.int64], weights: Path, tag: str) -> None:
+def publish(
+    tensors: dict[str, NDArray[Any]], results: dict[str, Any], visible: NDArray[np.int64], weights: Path, tag: str
+) -> None:
     """Write the layer and its record into a weight folder."""
     manifest = manifest_of(weights)
     vocabulary = load_vocabulary(weights, manifest)
     file = f"companions.{tag}.safetensors"
-    size, sha256 = write_weight(weights, file, tensors_of(layer))
+    size, sha256 = write_weight(weights, file, tensors)
     others = np.setdiff1d(np.arange(len(vocabulary)), visible)
     record = CompanionsRecord(
         name="companions",
@@ -153,8 +178,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         harrison, photos = read_posts(arguments.harrison), read_posts(arguments.data)
         if harrison.vocabulary.sha256 != photos.vocabulary.sha256:
             raise DataError(f"{arguments.harrison} and {arguments.data} have different vocabularies.")
-        layer, results = train_and_score(harrison, photos.visible)
-        publish(layer, results, photos.visible, arguments.weights, arguments.tag)
+        tensors, results = train_and_score(harrison, photos)
+        publish(tensors, results, photos.visible, arguments.weights, arguments.tag)
     except HashStagramError as error:
         print(error, file=sys.stderr)
         return 2
