@@ -240,6 +240,17 @@ def test_rank_takes_probabilities_of_any_source(recommender: Recommender) -> Non
         recommender.rank(probabilities[None])
 
 
+def test_companions_follow_only_from_tags_that_were_taught(recommender: Recommender) -> None:
+    untaught = replace(recommender.record, taught=("dog", "beach", "sea", "sky"))
+    less = Recommender(untaught, recommender.vocabulary, recommender.engine, recommender.companions)
+    probabilities = np.zeros(997, dtype=np.float32)
+    probabilities[less.vocabulary.index("dog")] = 0.9
+    expected = less.rank(probabilities)
+    probabilities[less.vocabulary.index("wedding")] = 0.9
+    assert less.rank(probabilities) == expected
+    assert recommender.rank(probabilities) != expected
+
+
 def test_without_a_companion_layer_all_tags_are_visible(weights_copy: Path, drawn_photos: list[Image.Image]) -> None:
     manifest = Manifest.load(weights_copy).with_companions(None)
     (weights_copy / "manifest.json").unlink()
