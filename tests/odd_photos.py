@@ -130,14 +130,25 @@ def display_p3() -> bytes:
         b"gTRC": curve,
         b"bTRC": curve,
     }
+    return _profile(b"XYZ ", tags)
+
+
+def all_grey() -> bytes:
+    """An ICC profile that is a table instead of a formula, and in which every colour is the same grey."""
+    ramp = bytes(range(256)) * 3
+    identity = struct.pack(">9l", *(65536 * (place % 4 == 0) for place in range(9)))
+    table = b"mft1\0\0\0\0" + bytes((3, 3, 2, 0)) + identity + ramp + bytes((128, 128, 128)) * 8 + ramp
+    return _profile(b"Lab ", {b"A2B0": table, b"wtpt": b"XYZ \0\0\0\0" + struct.pack(">lll", 63190, 65536, 54061)})
+
+
+def _profile(connection: bytes, tags: dict[bytes, bytes]) -> bytes:
     table, body = struct.pack(">L", len(tags)), b""
     start = 128 + 4 + 12 * len(tags)
     for tag, content in tags.items():
-        padded = content + bytes(-len(content) % 4)
         table += tag + struct.pack(">LL", start + len(body), len(content))
-        body += padded
-    head = struct.pack(">L4sL4s4s4s", start + len(body), bytes(4), 0x02400000, b"mntr", b"RGB ", b"XYZ ")
-    head += bytes(12) + b"acsp" + bytes(28) + fixed(0.96420, 1.0, 0.82491)
+        body += content + bytes(-len(content) % 4)
+    head = struct.pack(">L4sL4s4s4s", start + len(body), bytes(4), 0x02400000, b"mntr", b"RGB ", connection)
+    head += bytes(12) + b"acsp" + bytes(28) + struct.pack(">lll", 63190, 65536, 54061)
     return head.ljust(128, b"\0") + table + body
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from odd_photos import (
     OddPhoto,
+    all_grey,
     display_p3,
     encoded,
     exif_block,
@@ -24,7 +25,7 @@ from odd_photos import (
     scene,
     write_all,
 )
-from PIL import Image, ImageFile
+from PIL import Image, ImageCms, ImageFile
 
 from hashstagram.errors import (
     HashStagramError,
@@ -153,6 +154,21 @@ def test_colours_of_a_wide_profile_become_srgb() -> None:
     with Image.open(io.BytesIO(data)) as stored:
         assert difference(stored.convert("RGB"), vivid) > 6
     assert difference(open_photo(data), vivid) < 1.5
+
+
+def test_a_profile_of_tables_is_left_alone() -> None:
+    profile = all_grey()
+    transform = ImageCms.buildTransform(io.BytesIO(profile), ImageCms.createProfile("sRGB"), "RGB", "RGB")
+    assert transform.apply(scene()).getextrema() != scene().getextrema()
+    assert difference(open_photo(encoded(scene(), "PNG", icc_profile=profile)), scene()) == 0
+
+
+def test_no_reader_but_ours_is_ever_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Image.OPEN, "EAGER", (lambda *_: pytest.fail("tried"), lambda _: True))
+    monkeypatch.setattr(Image, "ID", ["EAGER", *Image.ID])
+    with pytest.raises(PhotoBroken):
+        open_photo(b"BM, says the text")
+    assert open_photo(encoded(scene(), "PNG")).size == (96, 64)
 
 
 def test_a_profile_for_other_channels_is_left_alone() -> None:
