@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT
 from PIL import Image
 
 from hashstagram import Choice, Hashtag, load_model
 from hashstagram.tagging.command_line import main
 from hashstagram.tagging.output import Text, harmless
+
+ROOT = Path(__file__).resolve().parent.parent
 
 ALWAYS_FIVE = re.compile(r"  #\w+ #\w+ #\w+ #\w+ #\w+")
 

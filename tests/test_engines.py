@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
 from safetensors.torch import load_file, save
 
 from hashstagram.engines import open_engine, set_threads_from_environment
@@ -26,6 +25,8 @@ from hashstagram.errors import SettingError, WeightsError
 from hashstagram.networks import Network, build
 from hashstagram.vocabulary import Vocabulary
 from hashstagram.weights import Manifest, Record, load_vocabulary
+
+ROOT = Path(__file__).resolve().parent.parent
 
 Rewrite = Callable[[Path, bytes], None]
 

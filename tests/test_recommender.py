@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from PIL import Image
 
 import hashstagram
@@ -28,6 +27,8 @@ from hashstagram import (
     load_model,
 )
 from hashstagram.weights import Manifest
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def _png(image: Image.Image) -> bytes:

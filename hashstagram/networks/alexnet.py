@@ -24,8 +24,13 @@ class AlexNet(Network):
         self, num_tags: int = 997, *, ranks: Sequence[int | None] = (None, None, None), dropout: float = 0.5
     ) -> None:
         super().__init__()
-        template = alexnet(weights=None)
-        self.features = template.features
+        # torchvision would fill 60 M weights of dense layers that are not kept: only the convolutions are.
+        with torch.device("meta"):
+            template = alexnet(weights=None)
+        self.features = template.features.to_empty(device="cpu")
+        for module in self.features:
+            if isinstance(module, nn.Conv2d):
+                module.reset_parameters()
         self.avgpool = template.avgpool
         fc6, fc7, fc8 = ranks
         self.classifier = nn.Sequential(

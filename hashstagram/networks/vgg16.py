@@ -24,7 +24,7 @@ class VGG16(Network):
         self, num_tags: int = 997, *, ranks: Sequence[int | None] = (None, None, None), dropout: float = 0.5
     ) -> None:
         super().__init__()
-        # torchvision initialises 138 M weights that would be thrown away: a one-output template is a fraction of it.
+        # torchvision would fill 120 M weights of dense layers that are not kept: only the convolutions are.
         with torch.device("meta"):
             template = vgg16(weights=None, init_weights=False)
         self.features = template.features.to_empty(device="cpu")
