@@ -45,8 +45,8 @@ class Janitor:
         self._folder = folder
         self._swept = swept
         # A file may just have missed one sweep when its time comes, so it goes one interval early.
-        self._interval = min(60.0, seconds / 4)
-        self._age = seconds - self._interval
+        self.interval = min(60.0, seconds / 4)
+        self.age = seconds - self.interval
         self._take(folder)
         self.wipe()
         if examples := tuple(examples):
@@ -68,7 +68,7 @@ class Janitor:
 
     async def _work(self) -> None:
         while True:
-            await asyncio.sleep(self._interval)
+            await asyncio.sleep(self.interval)
             try:
                 await asyncio.to_thread(self.sweep)
             except OSError:
@@ -88,7 +88,7 @@ class Janitor:
 
     def sweep(self) -> None:
         """Delete what is old, and folders that are empty and old."""
-        oldest = time.time() - self._age
+        oldest = time.time() - self.age
         for parent, folders, files in os.walk(self._folder, topdown=False):
             if (self._folder / EXAMPLES) in (Path(parent), *Path(parent).parents):
                 continue

@@ -73,8 +73,18 @@ def _lay_out_examples(examples: Sequence[Path]) -> list[gr.Button]:
                 )
                 for number, example in enumerate(examples)
             ]
-        gr.Markdown(texts.CREDITS, elem_id="credits")
+        gr.Markdown(texts.CREDITS.format(names=_authors(examples)), elem_id="credits")
     return buttons
+
+
+def _authors(examples: Sequence[Path]) -> str:
+    """Who took the examples, as the table in CREDITS.md beside them says: file, title, author, and more."""
+    authors = {}
+    for line in (examples[0].parent / "CREDITS.md").read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip(" `") for cell in line.split("|")]
+        if len(cells) > 3:
+            authors[cells[1]] = cells[3]
+    return ", ".join(dict.fromkeys(authors[example.name] for example in examples))
 
 
 def _described(model: Model) -> str:

@@ -72,10 +72,10 @@ class Service:
         self.models = _choose(models)
         self._recommenders: dict[str, Recommender] = {}
         self._draining = False
-        self._queue = queue
-        self._waiting = 0
         self._workers = asyncio.Semaphore(workers)
         self._count = workers
+        self._places = workers + queue
+        self._taken = 0
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="photo")
         self._seconds = 0.1
 
@@ -125,7 +125,14 @@ class Service:
         """
         chosen = self.model(model)
         recommender = self._recommenders[chosen.name]
-        await self._worker(gone)
+        if self._taken >= self._places:
+            raise Busy(math.ceil(self._taken * self._seconds / self._count))
+        self._taken += 1
+        try:
+            await self._worker(gone)
+        except BaseException:
+            self._taken -= 1
+            raise
         started = time.monotonic()
         work = asyncio.get_running_loop().run_in_executor(
             self._threads, recommender.recommend, photo, choice or Choice()
@@ -136,23 +143,19 @@ class Service:
 
     async def _worker(self, gone: Callable[[], Awaitable[bool]] | None) -> None:
         """Wait for a free worker, first come, first served, and take it."""
-        if self._workers.locked() and self._waiting >= self._queue:
-            raise Busy(math.ceil((self._waiting + 1) * self._seconds / self._count))
-        self._waiting += 1
-        taken = asyncio.ensure_future(self._workers.acquire())
+        worker = asyncio.ensure_future(self._workers.acquire())
         try:
-            while not (await asyncio.wait({taken}, timeout=_LOOK))[0]:
+            while not (await asyncio.wait({worker}, timeout=_LOOK))[0]:
                 if gone is not None and await gone():
                     raise Gone
         except BaseException:
-            if not taken.cancel():
+            if not worker.cancel():
                 self._workers.release()
             raise
-        finally:
-            self._waiting -= 1
 
     def _done(self, started: float) -> None:
         self._workers.release()
+        self._taken -= 1
         self._seconds += (time.monotonic() - started - self._seconds) / 8
 
 

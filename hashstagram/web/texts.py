@@ -13,7 +13,7 @@ MODEL = "Model"
 TOP_K = "How many hashtags (1 to 30)"
 LINE = "Ready to paste"
 EXAMPLES = "No photo at hand? Try one of these"
-CREDITS = "[Where these photos come from](site/examples/CREDITS.md)"
+CREDITS = "Photos by {names}. [Sources and licences](site/examples/CREDITS.md)"
 
 EMPTY = "They appear here as soon as a photo lands."
 SEEN = "Seen in the photo: {tags}."

@@ -1,0 +1,97 @@
+"""The real program in a process of its own, as visitors, programs and balancers meet it."""
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from serving import ROOT, Server, StartServer, free_port
+
+# Settings of whoever runs the tests.
+_THEIRS = ("HASHSTAGRAM_", "GRADIO_", "SPACE", "SYSTEM", "HF_")
+
+
+@pytest.fixture(scope="session")
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+    """Start the program with an environment of its own: `start_server(weights, NAME="value", ready=True)`."""
+    started: list[Server] = []
+
+    def start(weights: Path, *, ready: bool = True, port: int | None = None, **variables: str) -> Server:
+        home = tmp_path_factory.mktemp("server")
+        port = port or free_port()
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(_THEIRS)}
+        environment |= {
+            "HOME": str(home),
+            "TMPDIR": str(home),
+            "HASHSTAGRAM_WEIGHTS": str(weights),
+            "GRADIO_SERVER_PORT": str(port),
+        }
+        environment |= variables
+        log = home / "log.txt"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+            )
+        uploads = Path(environment.get("GRADIO_TEMP_DIR") or home / f"hashstagram-{port}")
+        server = Server(process, port, uploads, log)
+        started.append(server)
+        if ready:
+            server.wait()
+        return server
+
+    yield start
+    for server in started:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.stop()
+        server.process.kill()
+        server.process.wait()
+
+
+@pytest.fixture(scope="session")
+def server(start_server: StartServer, bundled_weights: Path) -> Server:
+    """The program as a clone of the repository runs it, with the trained weights."""
+    return start_server(Path(os.environ.get("HASHSTAGRAM_WEIGHTS") or bundled_weights))
+
+
+@pytest.fixture(scope="session")
+def small_server(start_server: StartServer, small_weights: Path) -> Server:
+    """The program with small weights: for whatever asks more of it than hashtags."""
+    return start_server(small_weights)
+
+
+@pytest.fixture(scope="session")
+def space_server(start_server: StartServer, small_weights: Path) -> Server:
+    """The program as a Space starts it, with two models, a short line, and uploads that soon go."""
+    return start_server(
+        small_weights,
+        SYSTEM="spaces",
+        SPACE_ID="someone/hashstagram",
+        SPACE_HOST="someone-hashstagram.hf.space",
+        GRADIO_SERVER_NAME="0.0.0.0",  # noqa: S104 - what Spaces sets
+        GRADIO_SSR_MODE="True",
+        HASHSTAGRAM_MODELS="alexnet, vgg16",
+        HASHSTAGRAM_QUEUE="1",
+        HASHSTAGRAM_UPLOAD_SECONDS="4",
+    )
+
+
+@pytest.fixture(scope="session")
+def slow_photo() -> bytes:
+    """A small file that takes long to decode: 49 megapixels."""
+    stream = io.BytesIO()
+    Image.new("RGB", (7000, 7000), "grey").save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+@pytest.fixture(scope="session")
+def jpeg(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture that compresses well: a sunset, roughly."""
+    picture = Image.linear_gradient("L").resize((320, 240))
+    path = tmp_path_factory.mktemp("photos") / "sunset.jpg"
+    Image.merge("RGB", [picture, picture.point(lambda value: value // 2), picture.point(lambda value: 64)]).save(path)
+    return path
