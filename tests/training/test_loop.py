@@ -181,6 +181,15 @@ def test_the_learning_rate_warms_up_to_its_peak_and_falls_to_zero() -> None:
     assert rates == pytest.approx([0, 1, 2, 1, 0])
 
 
+def test_the_average_moves_towards_the_weights_and_takes_the_statistics_as_they_are() -> None:
+    average, network = _Network(), _Network()
+    network.body(torch.randn(16, 8))
+    before, now = average.tags.weight.clone(), network.tags.weight
+    loop._average(average, network, 0.9)
+    assert torch.allclose(average.tags.weight, 0.9 * before + 0.1 * now)
+    assert torch.equal(average.state_dict()["body.1.running_mean"], network.state_dict()["body.1.running_mean"])
+
+
 def test_the_loss_is_that_of_the_tags_and_the_angle_to_the_teacher() -> None:
     batch = Batch(torch.empty(2), torch.full((2, 3), 0.5), torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
     recipe = replace(RECIPE, distillation=10.0)
