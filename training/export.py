@@ -1,8 +1,8 @@
 """Publish a run: `python -m training.export --run runs/vgg16 --data … --weights weights --tag photos_v1`.
 
 The best epoch's network loses its batch normalisation, dense linear layers are factorised, and the result is written
-as fp16 safetensors with a record in the manifest. Both networks, before and after, are measured on val photo by photo;
-after is what the library itself loads. The model that is best on val becomes the default.
+as fp16 safetensors with a record in the manifest. Before is measured on what the run trained on (vgg16: features of
+the int8 trunk), after on the photo files with what the library loads. The best on val becomes the default.
 """
 
 import argparse
@@ -15,19 +15,21 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from hashstagram.engines.torch_engine import TorchEngine, load_network
+from hashstagram.engines.torch_engine import load_network
 from hashstagram.errors import DataError, HashStagramError
 from hashstagram.networks import VGG16, AlexNet, HashNet, Network
 from hashstagram.photos import Preprocessing, open_photo, to_tensor
-from hashstagram.weights import Record, load_vocabulary
+from hashstagram.vocabulary import Vocabulary
+from hashstagram.weights import Manifest, Record, load_vocabulary
 from training import calibrate, metrics
 from training.checkpoint import Checkpoints
-from training.dataset import Posts, open_data
+from training.dataset import Posts, fingerprint, open_data
 from training.evaluate import popularity_scores, score_sets, score_sources
 from training.factorise import factorise
+from training.features import read_features
 from training.split import split_sha256, train_and_val
 from training.students import OPTIONS, trained_network
 from training.trunks import IMAGENET_MEAN, IMAGENET_STD, TEACHER_PACKAGE, VGG16_PACKAGE, vgg16_trunk
@@ -57,18 +59,48 @@ LICENCES: dict[str, dict[str, str]] = {
 
 
 @torch.inference_mode()
-def val_logits(network: Network, posts: Posts, batch: int = 16) -> NDArray[np.float32]:
-    """Logits (val photos, visible tags) from the photo files, prepared as the library prepares them."""
+def val_features(network: Network, posts: Posts, batch: int = 16) -> Tensor:
+    """Penultimate features (val photos, width) from the photo files, prepared as the library prepares them."""
     _, val = train_and_val(posts)
-    engine = TorchEngine(network, "cpu")
     chunks = []
     with tqdm(total=len(val), desc="val", unit="photo", mininterval=5) as bar:
         for start in range(0, len(val), batch):
             paths = [posts.root / posts.photos[row] for row in val[start : start + batch]]
             tensors = np.stack([to_tensor(open_photo(path), INPUT) for path in paths])
-            chunks.append(engine.run(tensors)[:, posts.visible])
+            chunks.append(network.penultimate(torch.from_numpy(tensors).to(memory_format=torch.channels_last)))
             bar.update(len(paths))
-    return np.concatenate(chunks)
+    return torch.cat(chunks)
+
+
+def published_features(
+    weights: Path, manifest: Manifest, record: Record, vocabulary: Vocabulary, posts: Posts, cache: Path
+) -> Tensor:
+    """`val_features` of a single model as it is published, computed once: HashNet stands on the same ones."""
+    path = cache / f"val-{fingerprint(posts.photos)}-{record.sha256[:16]}.npy"
+    if not path.is_file():
+        features = val_features(load_network(weights, manifest, record, vocabulary, "cpu"), posts)
+        part = path.with_suffix(".part.npy")
+        np.save(part, features.numpy())
+        part.replace(path)
+    return torch.from_numpy(np.load(path))
+
+
+@torch.inference_mode()
+def logits_before(network: Network, posts: Posts, cache: Path, trunks: Tensor | None) -> NDArray[np.float32]:
+    """Logits (val photos, visible tags) of the network as it was trained, on the inputs that it was trained on.
+
+    vgg16 reads the pool5 maps of the int8 trunk, hashnet its published trunks' features, alexnet the photos.
+    """
+    _, val = train_and_val(posts)
+    if isinstance(network, HashNet) and trunks is not None:
+        features = network.penultimate_of_trunks(trunks)
+    elif isinstance(network, VGG16):
+        pool5 = read_features(cache, "vgg16", posts, 0)
+        maps = torch.split(torch.from_numpy(np.array(pool5[val])), 256)
+        features = torch.cat([network.penultimate_of_pool5(chunk.float()) for chunk in maps])
+    else:
+        features = val_features(network, posts)
+    return network.classify(features).numpy()[:, posts.visible]
 
 
 def compressed(network: Network, model: str) -> Network:
@@ -95,7 +127,9 @@ def quality(record: Record) -> float:
     return float(after["precision_at_1"]) + float(after["recall_at_5"])
 
 
-def export(run: Path, posts: Posts, weights: Path, tag: str, wheels: Path | None, parts: Sequence[str]) -> Record:
+def export(
+    run: Path, posts: Posts, cache: Path, weights: Path, tag: str, wheels: Path | None, parts: Sequence[str]
+) -> Record:
     """Write a run's network into a weight folder and return its record.
 
     Raises DataError for a run without a finished epoch and for a model whose trunk (`wheels`) or parts are not given.
@@ -117,7 +151,9 @@ def export(run: Path, posts: Posts, weights: Path, tag: str, wheels: Path | None
         raise DataError("hashnet is published over two models of the folder: --parts vgg16.TAG alexnet.TAG.")
     trunks = tuple(load_network(weights, manifest, part, vocabulary, "cpu") for part in part_records)
     network = trained_network(run, posts, trunk=trunk, parts=trunks)
-    before = val_logits(network, posts)
+    seen = [published_features(weights, manifest, part, vocabulary, posts, cache) for part in part_records]
+    joined = torch.cat(seen, dim=1) if seen else None
+    before = logits_before(network, posts, cache, joined)
     file = f"{model}.{tag}.safetensors"
     own = {name: tensor.detach().numpy() for name, tensor in compressed(network, model).own_state().items()}
     size, sha256 = write_weight(weights, file, own)
@@ -138,7 +174,14 @@ def export(run: Path, posts: Posts, weights: Path, tag: str, wheels: Path | None
         calibration={"method": "platt", "scale": 1.0, "bias": 0.0},
         licence=LICENCES[model],
     )
-    after = val_logits(load_network(weights, manifest.with_record(record), record, vocabulary, "cpu"), posts)
+    manifest = manifest.with_record(record)
+    published = load_network(weights, manifest, record, vocabulary, "cpu")
+    with torch.inference_mode():
+        if isinstance(published, HashNet) and joined is not None:
+            features = published.penultimate_of_trunks(joined)
+        else:
+            features = published_features(weights, manifest, record, vocabulary, posts, cache)
+        after = published.classify(features).numpy()[:, posts.visible]
     labels = posts.tags[val][:, posts.visible]
     calibration, raw, fitted = calibrate.calibration(after, labels, posts.groups[val], recipe["seed"])
     calibrate.plot(raw, fitted, record.id, weights / "reliability" / f"{record.id}.png")
@@ -184,7 +227,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         posts, _ = open_data(arguments.data, arguments.cache)
-        record = export(arguments.run, posts, arguments.weights, arguments.tag, arguments.wheels, arguments.parts)
+        record = export(
+            arguments.run, posts, arguments.cache, arguments.weights, arguments.tag, arguments.wheels, arguments.parts
+        )
     except HashStagramError as error:
         print(error, file=sys.stderr)
         return 2

@@ -285,5 +285,5 @@ def published(prepared: Prepared, runs: Path, wheels: Path, tmp_path_factory: py
     parts = ["vgg16.tiny_v1", "alexnet.tiny_v1"]
     with _small_networks():
         for model, given in {"vgg16": [], "alexnet": [], "hashnet": parts}.items():
-            export.export(runs / model, prepared.posts, folder, "tiny_v1", wheels, given)
+            export.export(runs / model, prepared.posts, prepared.cache, folder, "tiny_v1", wheels, given)
     return folder

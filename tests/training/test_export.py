@@ -132,7 +132,7 @@ def test_the_best_model_is_the_default(published: Path) -> None:
 @pytest.mark.usefixtures("small_networks")
 def test_exporting_again_replaces_the_model(published: Path, runs: Path, prepared: Any, tmp_path: Path) -> None:
     weights = Path(shutil.copytree(published, tmp_path / "weights"))
-    again = export(runs / "alexnet", prepared.posts, weights, "tiny_v1", None, ())
+    again = export(runs / "alexnet", prepared.posts, prepared.cache, weights, "tiny_v1", None, ())
     assert again == _record(published, "alexnet")
     assert Manifest.load(weights) == Manifest.load(published)
 
