@@ -131,7 +131,7 @@ def _jpeg_orientation(data: bytes) -> int:
                 f"This JPEG has more than {_MOST_SCANS} scans, which no camera or program writes. "
                 "Please save it again as an ordinary JPEG or PNG and try that."
             )
-        if turn is None and scans == 0 and code == _APP1 and content.startswith(_EXIF):
+        if turn is None and code == _APP1 and content.startswith(_EXIF):
             turn = orientation(content)
     return turn or 1
 

@@ -322,7 +322,7 @@ def _unusual_files() -> list[OddPhoto]:
     odd = {
         "progressive.jpg": encoded(upright, "JPEG", progressive=True),
         "trailing.jpg": plain + np.random.default_rng(3).bytes(100_000),
-        "photo_with_film.jpg": plain + b"\0\0\0\x18ftypmp42" + b"\xff\xda" * 500,  # a phone's moving photo
+        "photo_with_film.jpg": plain + b"\0\0\0\x18ftypmp42" + b"\xff\xda\0\2" * 500,  # a phone's moving photo
         "wrong_ending.gif": plain,
         "no_jfif.jpg": with_segments(plain),
         "nonsense_exif.jpg": with_segments(plain, (0xE1, nonsense)),

@@ -47,6 +47,11 @@ def test_a_block_that_does_not_say_leaves_the_photo_as_stored(block: bytes) -> N
     assert headers.orientation(block) == 1
 
 
+def test_the_first_of_two_exif_blocks_counts() -> None:
+    data = with_segments(encoded(scene(), "JPEG"), (0xE1, exif_block(6)), (0xE1, exif_block(1)))
+    assert open_photo(data).size == (64, 96)
+
+
 def test_only_the_photos_own_exif_counts() -> None:
     inner = with_segments(encoded(scene(), "JPEG"), (0xE1, exif_block(6)))
     outer = encoded(scene(), "JPEG")
@@ -83,12 +88,11 @@ def test_a_tiff_with_a_list_longer_than_any_picture_is_refused() -> None:
 
 
 def test_a_tiff_opens_without_the_directories_that_it_points_to() -> None:
-    exif = Image.Exif()
-    exif.get_ifd(0x8769)[0x9286] = b"comment" * 100
-    data = encoded(scene(), "TIFF", exif=exif)
+    data = encoded(scene(), "TIFF", tiffinfo={0x8769: {0x9286: b"comment" * 100}})
     safe, _ = headers.defused(data, ("TIFF",))
-    with Image.open(io.BytesIO(safe)) as image:
-        assert not image.getexif().get_ifd(0x8769)
+    for content, entries in ((data, 1), (safe, 0)):
+        with Image.open(io.BytesIO(content)) as image:
+            assert len(image.getexif().get_ifd(0x8769)) == entries
     assert open_photo(data).tobytes() == scene().tobytes()
 
 
@@ -100,7 +104,7 @@ def test_scans_are_counted_to_the_end_of_the_photo_only() -> None:
     with pytest.raises(PhotoBroken, match="60 scans"):
         open_photo(scan_bomb(side=64, scans=60))
     assert open_photo(scan_bomb(side=64, scans=50)).size == (64, 64)
-    assert open_photo(encoded(scene(), "JPEG", progressive=True) + b"\xff\xda" * 1000).size == (96, 64)
+    assert open_photo(encoded(scene(), "JPEG", progressive=True) + b"\xff\xda\0\2" * 1000).size == (96, 64)
 
 
 def test_pixels_are_not_touched() -> None:
