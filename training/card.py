@@ -28,7 +28,8 @@ def _percent(estimate: Mapping[str, float]) -> str:
 
 def _row(name: str, entry: Mapping[str, Any]) -> str:
     cells = [_percent(entry[key]) for key in ("precision_at_1", "precision_at_5", "recall_at_5", "accuracy_at_5")]
-    precision = f"{100 * entry['mean_average_precision']:.1f} ({entry['tags_in_map']})"
+    found = entry["mean_average_precision"]
+    precision = "–" if found is None else f"{100 * found:.1f} ({entry['tags_in_map']})"
     return f"| {name} | {' | '.join(cells)} | {precision} |"
 
 

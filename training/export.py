@@ -26,7 +26,7 @@ from hashstagram.vocabulary import Vocabulary
 from hashstagram.weights import Manifest, Record, load_vocabulary
 from training import calibrate, metrics
 from training.checkpoint import Checkpoints
-from training.dataset import Posts, fingerprint, open_data
+from training.dataset import Posts, open_data
 from training.evaluate import popularity_scores, score_sets, score_sources
 from training.factorise import factorise
 from training.features import read_features
@@ -76,7 +76,7 @@ def published_features(
     weights: Path, manifest: Manifest, record: Record, vocabulary: Vocabulary, posts: Posts, cache: Path
 ) -> Tensor:
     """`val_features` of a single model as it is published, computed once: HashNet stands on the same ones."""
-    path = cache / f"val-{fingerprint(posts.photos)}-{record.sha256[:16]}.npy"
+    path = cache / f"val-{split_sha256(posts)[:16]}-{record.sha256[:16]}.npy"
     if not path.is_file():
         features = val_features(load_network(weights, manifest, record, vocabulary, "cpu"), posts)
         part = path.with_suffix(".part.npy")
@@ -132,13 +132,16 @@ def export(
 ) -> Record:
     """Write a run's network into a weight folder and return its record.
 
-    Raises DataError for a run without a finished epoch and for a model whose trunk (`wheels`) or parts are not given.
+    Raises DataError for a run without a finished epoch, for a tag that the folder has a weight of (a model may stand on
+    it) and for a model whose trunk (`wheels`) or parts are not given.
     """
     manifest = manifest_of(weights)
     vocabulary = load_vocabulary(weights, manifest)
     checkpoints = Checkpoints(run)
     recipe, state = checkpoints.recipe(), checkpoints.best()
     model = recipe["model"]
+    if f"{model}.{tag}" in [record.id for record in manifest.models]:
+        raise DataError(f"{weights} holds {model}.{tag} already. Give what was trained anew a --tag of its own.")
     trunk = None
     if model == "vgg16":
         if wheels is None:

@@ -1,7 +1,6 @@
 """Runs become weights that the library loads, with a record of what they are worth."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from safetensors.numpy import load_file
 
 from hashstagram import Choice, available_models, load_model
 from hashstagram.engines.torch_engine import TorchEngine, load_network
+from hashstagram.errors import DataError
 from hashstagram.photos import open_photo, to_tensor
 from hashstagram.weights import Manifest, Record, load_vocabulary
 from training import evaluate
@@ -129,12 +129,13 @@ def test_the_best_model_is_the_default(published: Path) -> None:
     assert {record.name for record in models} == set(MODELS)
 
 
-@pytest.mark.usefixtures("small_networks")
-def test_exporting_again_replaces_the_model(published: Path, runs: Path, prepared: Any, tmp_path: Path) -> None:
-    weights = Path(shutil.copytree(published, tmp_path / "weights"))
-    again = export(runs / "alexnet", prepared.posts, prepared.cache, weights, "tiny_v1", None, ())
-    assert again == _record(published, "alexnet")
-    assert Manifest.load(weights) == Manifest.load(published)
+def test_a_tag_that_the_folder_has_is_refused_and_nothing_changes(published: Path, runs: Path, prepared: Any) -> None:
+    before = {path: path.read_bytes() for path in published.iterdir() if path.is_file()}
+    with pytest.raises(
+        DataError, match=r"holds alexnet\.tiny_v1 already\. Give what was trained anew a --tag of its own"
+    ):
+        export(runs / "alexnet", prepared.posts, prepared.cache, published, "tiny_v1", None, ())
+    assert {path: path.read_bytes() for path in published.iterdir() if path.is_file()} == before
 
 
 def _arguments(posts: Posts, cache: Path, runs: Path, weights: Path, model: str, *more: str) -> list[str]:
@@ -163,7 +164,7 @@ def test_command_says_what_is_wrong(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     before = (published / "manifest.json").read_bytes()
-    assert main(_arguments(prepared.posts, prepared.cache, runs, published, model, *more)) == 2
+    assert main(_arguments(prepared.posts, prepared.cache, runs, published, model, *more, "--tag", "tiny_v2")) == 2
     assert message in capsys.readouterr().err
     assert (published / "manifest.json").read_bytes() == before
 
