@@ -12,6 +12,13 @@ function announce() {
   }
 }
 
+// The label around the line to paste also holds a button, and so belongs to that.
+function name() {
+  const line = document.querySelector("#line textarea");
+  const title = document.querySelector("#line [data-testid=block-info]");
+  if (line && title && !line.hasAttribute("aria-label")) line.setAttribute("aria-label", title.textContent.trim());
+}
+
 // Arrow keys move within a group of radio buttons only when all of them have the same name.
 function group() {
   for (const radio of document.querySelectorAll("#model input[type=radio]")) {
@@ -21,6 +28,7 @@ function group() {
 
 new MutationObserver(() => {
   announce();
+  name();
   group();
 }).observe(document.documentElement, { childList: true, subtree: true });
 

@@ -1,0 +1,347 @@
+"""The page in a browser, as visitors use it: at a desk and on a phone."""
+
+import base64
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+from pillow_heif import register_heif_opener
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from serving import ROOT, Server
+
+CHROMIUM = Path("/usr/bin/chromium")
+# A browser of a distribution talks to its makers; this one is to talk to our server alone.
+QUIET = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-domain-reliability",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-pings",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+# Gradio writes its settings into the page as a script, which our policy does not run; the page then fetches them.
+EXPECTED = re.compile("Executing inline script violates the following Content Security Policy")
+PHOTO = ROOT / "examples" / "cat.jpg"
+EMPTY = "They appear here as soon as a photo lands."
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not there: Debian's package chromium brings it"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(browser: Browser, server: Server) -> Iterator[Open]:
+    """Open the page; in the end, it must have spoken to no other host and logged no error that is not expected."""
+    contexts: list[BrowserContext] = []
+    strangers: list[str] = []
+    errors: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type == "error" and not EXPECTED.search(message.text):
+            errors.append(message.text)
+
+    def visit(path: str = "/", **options: Any) -> Page:
+        context = browser.new_context(**(DESK | options), permissions=["camera", "clipboard-read", "clipboard-write"])
+        contexts.append(context)
+        context.set_default_timeout(60_000)
+        page = context.new_page()
+        page.on("request", lambda request: strangers.append(request.url) if foreign(server, request.url) else None)
+        page.on("console", listen)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(server.url + path)
+        page.locator("#photo input[type=file]").wait_for(state="attached")
+        return page
+
+    expect.set_options(timeout=60_000)
+    yield visit
+    for context in contexts:
+        context.close()
+    assert strangers == []
+    assert errors == []
+
+
+def foreign(server: Server, url: str) -> bool:
+    return urlsplit(url).scheme not in ("data", "blob") and not url.startswith(server.url)
+
+
+def tags(page: Page) -> list[str]:
+    return page.locator("#hashtags dt").all_inner_texts()
+
+
+def choose(page: Page, photo: Path | dict[str, Any]) -> None:
+    page.locator("#photo input[type=file]").set_input_files(photo)  # type: ignore[arg-type]
+
+
+def answered(page: Page) -> list[str]:
+    """The hashtags, once the line to paste holds them too."""
+    expect(page.locator("#hashtags dt")).to_have_count(5)
+    found = tags(page)
+    expect(page.locator("#line textarea")).to_have_value(" ".join(f"#{tag.removeprefix('#')}" for tag in found))
+    return [tag.removeprefix("#") for tag in found]
+
+
+def asked(server: Server, photo: Path, model: str) -> list[str]:
+    """What the API says, the surest first."""
+    answer = server.post("/api/v1/hashtags", files={"photo": photo.read_bytes()}, data={"model": model}).json()
+    return [tag["tag"] for tag in sorted(answer["hashtags"], key=lambda tag: -tag["confidence"])]
+
+
+def drop(page: Page, photo: Path) -> None:
+    content = base64.b64encode(photo.read_bytes()).decode()
+    transfer = page.evaluate_handle(
+        """content => {
+            const transfer = new DataTransfer();
+            const bytes = Uint8Array.from(atob(content), character => character.charCodeAt(0));
+            transfer.items.add(new File([bytes], "photo.jpg", {type: "image/jpeg"}));
+            return transfer;
+        }""",
+        content,
+    )
+    page.get_by_role("button", name="Drop an image file here to upload").dispatch_event(
+        "drop", {"dataTransfer": transfer}
+    )
+
+
+def no_sideways_scrolling(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_a_photo_gets_its_hashtags_and_another_model_gives_its_own(
+    visit: Open, server: Server, size: dict[str, Any]
+) -> None:
+    page = visit(**size)
+    no_sideways_scrolling(page)
+    assert tags(page) == []
+
+    drop(page, PHOTO)
+    first = answered(page)
+    assert first == asked(server, PHOTO, "")
+    expect(page.locator("#photo img")).to_have_attribute("alt", "Your photo")
+    status = page.locator("#note")
+    expect(status).to_have_attribute("role", "status")
+    assert all(tag in status.inner_text() for tag in first)
+    no_sideways_scrolling(page)
+
+    for name, model in (("AlexNet", "alexnet"), ("VGG16", "vgg16")):
+        page.get_by_role("radio", name=name).check()
+        expect(page.locator("#line textarea")).to_have_value(" ".join(f"#{tag}" for tag in asked(server, PHOTO, model)))
+        assert answered(page) == asked(server, PHOTO, model)
+
+    page.get_by_role("button", name="Copy", exact=True).click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == " ".join(f"#{tag}" for tag in asked(server, PHOTO, "vgg16"))
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_every_example_is_answered(visit: Open, server: Server, size: dict[str, Any]) -> None:
+    page = visit(**size)
+    examples = sorted((ROOT / "examples").glob("*.jpg"))
+    assert page.locator("#examples button").count() == len(examples)
+
+    for example in examples:
+        button = page.get_by_role("button", name=example.stem.replace("_", " ").capitalize(), exact=True)
+        assert example.name in button.evaluate("button => getComputedStyle(button).backgroundImage")
+        button.click()
+        expect(page.locator("#line textarea")).to_have_value(" ".join(f"#{tag}" for tag in asked(server, example, "")))
+    no_sideways_scrolling(page)
+    assert "danielbuechele" in page.locator("#credits").inner_text()
+
+
+def test_after_an_error_the_old_answer_is_gone(visit: Open, tmp_path: Path) -> None:
+    page = visit()
+    choose(page, PHOTO)
+    answered(page)
+
+    words = tmp_path / "photo.jpg"
+    words.write_text("These are words.")
+    choose(page, words)
+
+    expect(page.get_by_test_id("toast-body")).to_contain_text("This is not a photo of a kind that is read here.")
+    forgotten(page)
+
+    choose(page, PHOTO)
+    answered(page)
+
+
+def forgotten(page: Page) -> None:
+    expect(page.locator("#hashtags dt")).to_have_count(0)
+    expect(page.locator("#line textarea")).to_have_value("")
+    expect(page.locator("#note")).to_have_text(EMPTY)
+
+
+def test_a_file_that_is_too_large_is_refused_and_takes_the_old_answer_along(visit: Open) -> None:
+    page = visit()
+    choose(page, PHOTO)
+    answered(page)
+
+    choose(page, {"name": "large.jpg", "mimeType": "image/jpeg", "buffer": bytes(11 * 2**20)})
+
+    expect(page.get_by_test_id("toast-body")).to_contain_text("maximum allowed size of 10")
+    forgotten(page)
+
+
+def test_taking_the_photo_away_takes_its_answer_along(visit: Open) -> None:
+    page = visit()
+    choose(page, PHOTO)
+    answered(page)
+
+    page.get_by_role("button", name="Remove Image").click()
+
+    forgotten(page)
+    page.get_by_role("radio", name="AlexNet").check()
+    page.get_by_role("button", name="Get hashtags").click()
+    expect(page.get_by_test_id("toast-body")).to_have_count(1)
+    expect(page.get_by_test_id("toast-body")).to_contain_text("There is no photo. Please choose one first.")
+
+
+def test_the_button_asks_again(visit: Open, server: Server) -> None:
+    page = visit()
+    choose(page, PHOTO)
+    first = answered(page)
+    page.locator("#line textarea").fill("#edited")
+
+    page.get_by_role("button", name="Get hashtags").click()
+
+    expect(page.locator("#line textarea")).to_have_value(" ".join(f"#{tag}" for tag in first))
+
+
+def test_a_photo_that_the_browser_cannot_show_is_answered(visit: Open, tmp_path: Path) -> None:
+    register_heif_opener()
+    heic = tmp_path / "phone.heic"
+    Image.open(PHOTO).save(heic)
+    page = visit(**PHONE)
+
+    choose(page, heic)
+
+    answered(page)
+    expect(page.locator("#photo")).to_have_class(re.compile("no-preview"))
+    choose(page, PHOTO)
+    answered(page)
+    expect(page.locator("#photo")).not_to_have_class(re.compile("no-preview"))
+
+
+def test_a_photo_comes_from_the_camera_and_from_the_clipboard(visit: Open) -> None:
+    page = visit()
+    page.get_by_role("button", name="Capture from camera").click()
+    page.get_by_role("button", name="Click to Access Webcam").click()
+    page.get_by_role("button", name="capture photo").click()
+    answered(page)
+
+    page.get_by_role("button", name="Remove Image").click()
+    forgotten(page)
+    page.evaluate(
+        """async () => {
+            const canvas = Object.assign(document.createElement("canvas"), {width: 80, height: 60});
+            const blob = await new Promise(done => canvas.toBlob(done, "image/png"));
+            await navigator.clipboard.write([new ClipboardItem({"image/png": blob})]);
+        }"""
+    )
+    page.get_by_role("button", name="Paste from clipboard").click()
+    answered(page)
+
+
+def test_the_keyboard_reaches_models_and_photo(visit: Open) -> None:
+    page = visit()
+    page.get_by_role("radio").first.focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("radio").nth(1)).to_be_checked()
+
+    # Whether a file dialog opens is the browser's business; asking for one is the page's.
+    page.evaluate(
+        """() => document.addEventListener("click", (event) => {
+            if (event.target.type === "file") document.body.dataset.chooser = "asked";
+        }, true)"""
+    )
+    page.get_by_role("button", name="Drop an image file here to upload").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("body")).to_have_attribute("data-chooser", "asked")
+
+
+def test_headings_are_in_order_and_every_control_has_a_name(visit: Open) -> None:
+    page = visit()
+    levels = page.locator("h1, h2, h3, h4").evaluate_all("all => all.map(heading => Number(heading.tagName[1]))")
+    assert levels[0] == 1
+    assert set(levels[1:]) == {2}
+
+    unnamed = (
+        page.locator("main")
+        .locator("button, input:not([type=file]), textarea")
+        .evaluate_all(
+            """all => all.filter(control => !(
+            control.getAttribute("aria-label") || control.innerText.trim() || control.textContent.trim()
+            || control.labels?.length
+        )).map(control => control.outerHTML)"""
+        )
+    )
+    assert unnamed == []
+    expect(page.get_by_role("textbox", name="Ready to paste")).to_have_count(1)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_stands_out_from_its_ground(visit: Open, theme: str) -> None:
+    page = visit(f"/?__theme={theme}")
+    choose(page, PHOTO)
+    answered(page)
+
+    contrasts = page.evaluate(CONTRASTS)
+    assert len(contrasts) >= 12
+    assert {text: contrast for text, contrast in contrasts if contrast < 4.5} == {}
+
+
+# WCAG's contrast of text with what is painted below it.
+CONTRASTS = """() => {
+    const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+    const rgba = (colour) => {
+        canvas.clearRect(0, 0, 1, 1);
+        canvas.fillStyle = colour;
+        canvas.fillRect(0, 0, 1, 1);
+        const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
+        return [r, g, b, a / 255];
+    };
+    const over = (top, ground) => [0, 1, 2].map((i) => top[i] * top[3] + ground[i] * (1 - top[3]));
+    const ground = (element) => {
+        if (!element) return rgba(getComputedStyle(document.body).backgroundColor);
+        const own = rgba(getComputedStyle(element).backgroundColor);
+        return own[3] === 1 ? own : over(own, ground(element.parentElement));
+    };
+    const light = (rgb) => {
+        const [r, g, b] = rgb.map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const contrast = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
+    const found = [];
+    const texts = "#masthead h1, #masthead p, h2, #go, #note p, #line span, #line textarea, #line button, "
+        + "#model label span, #credits p, #credits a, #about p, #about a, #hashtags dt, #hashtags dd";
+    for (const element of document.querySelectorAll(texts)) {
+        const colour = rgba(getComputedStyle(element).color);
+        const grounds = [ground(element)];
+        const row = element.closest(".confidence-set");
+        if (row) grounds.push(rgba(getComputedStyle(row.querySelector("meter")).backgroundColor));
+        const text = element.innerText || element.value;
+        for (const below of grounds) found.push([text, contrast(over(colour, below), below)]);
+    }
+    return found;
+}"""
