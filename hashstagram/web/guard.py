@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hashstagram.web import calls, texts
 from hashstagram.web.environment import Settings
+from hashstagram.web.janitor import Janitor
 from hashstagram.web.problems import problem
 
 _JSON_BYTES = 64 * 1024
@@ -25,6 +26,9 @@ _JSON_BYTES = 64 * 1024
 _FORM_BYTES = 64 * 1024
 # Who sends too much hears about it only once the sending is done, so that is awaited for a while.
 _PATIENCE = 32 * 2**20
+
+# When the janitor will have made room, perhaps.
+_NO_ROOM_SECONDS = 60
 
 _GET = re.compile(
     r"/|/config/?|/theme\.css|/robots\.txt|/manifest\.json|/favicon\.ico|/(assets|static|site)/.+"
@@ -51,10 +55,16 @@ _HEADERS = {
 
 
 class Guard:
-    """The application `app`, which serves `demo`, behind the guard. `photo_bytes` is the largest photo."""
+    """The application `app`, which serves `demo`, behind the guard.
 
-    def __init__(self, app: ASGIApp, demo: gr.Blocks, settings: Settings, *, photo_bytes: int) -> None:
+    `photo_bytes` is the largest photo, and the `janitor` says whether there is room for more uploads.
+    """
+
+    def __init__(
+        self, app: ASGIApp, demo: gr.Blocks, settings: Settings, janitor: Janitor, *, photo_bytes: int
+    ) -> None:
         self._app = app
+        self._janitor = janitor
         self._settings = settings
         self._form_bytes = photo_bytes + _FORM_BYTES
         self._megabytes = f"{photo_bytes / 2**20:.3g}"
@@ -125,36 +135,29 @@ class Guard:
 
     async def _answer_form(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the form on as it arrives, up to the limit."""
-        left = self._form_bytes
-
-        async def counted() -> Message:
-            nonlocal left
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
-                raise _TooLarge
-            return message
-
-        async def unless_too_large(message: Message) -> None:
-            if left >= 0:
-                await send(message)
-
+        path = scope["path"]
+        if path == _UPLOAD and self._janitor.full:
+            headers = {"Retry-After": str(_NO_ROOM_SECONDS)}
+            await PlainTextResponse(texts.BUSY, HTTPStatus.SERVICE_UNAVAILABLE, headers)(scope, receive, send)
+            return
         announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isdecimal() and int(announced) > left:
-            left = -1
+        form = _Form(receive, send, self._form_bytes)
+        if announced.isdecimal() and int(announced) > self._form_bytes:
+            form.too_large = True
         else:
             try:
-                await self._app(scope, counted, unless_too_large)
-            except ClientDisconnect:
-                return
-            except Exception:
-                # The application may have made another error of it.
-                if left >= 0:
+                await self._app(scope, form.receive, form.send)
+            except Exception as error:
+                # Of a form that is cut short, by us or by its sender, the application may make any error.
+                if not form.too_large and not isinstance(error, ClientDisconnect):
                     raise
-        if left < 0:
+            finally:
+                if path == _UPLOAD:
+                    self._janitor.arrived(form.size)
+        if form.too_large:
             await _read(receive, _PATIENCE, keep=False)
             sentence = texts.PHOTO_TOO_LARGE.format(megabytes=self._megabytes)
-            await _refusal(scope["path"], HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)(scope, receive, send)
+            await _refusal(path, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)(scope, receive, send)
 
     async def _send(self, path: str, send: Send, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -169,8 +172,28 @@ class Guard:
         await send(message)
 
 
-class _TooLarge(Exception):  # noqa: N818 - never leaves the guard
-    """More has arrived than is allowed."""
+class _Form:
+    """A form on its way to the application, which hears no more of it once it has more than `limit` bytes.
+
+    What the application answers to such a torso is not sent.
+    """
+
+    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
+        self._receive, self._send, self._limit = receive, send, limit
+        self.size = 0
+        self.too_large = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self.size += len(message.get("body", b""))
+        if self.size > self._limit:
+            self.too_large = True
+            raise ClientDisconnect
+        return message
+
+    async def send(self, message: Message) -> None:
+        if not self.too_large:
+            await self._send(message)
 
 
 async def _read(receive: Receive, limit: int, *, keep: bool = True) -> bytes | None:

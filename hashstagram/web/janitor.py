@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 _MARK = ".hashstagram"
 # Gradio makes this one as soon as it is imported.
 _GRADIO = "vibe_edit_history"
+# So that strangers cannot fill the disk in 15 minutes; some 1,500 photos from phones.
+_MOST_BYTES = 4 * 2**30
 # Copies of the example photos; they belong to nobody and stay.
 EXAMPLES = "examples"
 
@@ -29,7 +31,8 @@ EXAMPLES = "examples"
 class Janitor:
     """Keeps the upload folder `folder` clean: files go when they are `seconds` old, or a little earlier.
 
-    The `examples` are copied into it to stay, and `swept` is called after each sweep.
+    The `examples` are copied into it to stay, and `swept` is called after each sweep. The folder is `full` once about
+    `most_bytes` have come to it and not gone again.
 
     Raises SettingError when the folder cannot be made, is another user's, or holds files that are not ours.
     """
@@ -39,11 +42,14 @@ class Janitor:
         folder: Path,
         *,
         seconds: float = 900,
+        most_bytes: int = _MOST_BYTES,
         examples: Iterable[Path] = (),
         swept: Callable[[], None] = lambda: None,
     ) -> None:
         self._folder = folder
         self._swept = swept
+        self._most_bytes = most_bytes
+        self._bytes = 0
         # A file may just have missed one sweep when its time comes, so it goes one interval early.
         self.interval = min(60.0, seconds / 4)
         self.age = seconds - self.interval
@@ -76,8 +82,18 @@ class Janitor:
                 _log.exception("The upload folder %s could not be swept", self._folder)
             self._swept()
 
+    @property
+    def full(self) -> bool:
+        """Whether nothing more may come for a while."""
+        return self._bytes >= self._most_bytes
+
+    def arrived(self, size: int) -> None:
+        """Count an upload of `size` bytes."""
+        self._bytes += size
+
     def wipe(self) -> None:
         """Delete all that is in the folder."""
+        self._bytes = 0
         for entry in self._folder.iterdir():
             if entry.name == _MARK:
                 continue
@@ -89,14 +105,16 @@ class Janitor:
     def sweep(self) -> None:
         """Delete what is old, and folders that are empty and old."""
         oldest = time.time() - self.age
+        left = 0
         for parent, folders, files in os.walk(self._folder, topdown=False):
             if (self._folder / EXAMPLES) in (Path(parent), *Path(parent).parents):
                 continue
             for name in files:
                 if name != _MARK:
-                    _delete_if_older(Path(parent) / name, oldest)
+                    left += _delete_if_older(Path(parent) / name, oldest)
             for name in folders:
                 _delete_if_older(Path(parent) / name, oldest)
+        self._bytes = left
 
     def _take(self, folder: Path) -> None:
         try:
@@ -120,13 +138,16 @@ class Janitor:
         folder.chmod(0o700)
 
 
-def _delete_if_older(path: Path, oldest: float) -> None:
-    # The time of the last change to the entry itself: a photo's own date travels with copies and may be years ago.
+def _delete_if_older(path: Path, oldest: float) -> int:
+    """Delete a file, or a folder if it is empty; the bytes that are left of it."""
     with contextlib.suppress(FileNotFoundError):
-        if path.lstat().st_ctime > oldest:
-            return
-        if path.is_dir() and not path.is_symlink():
+        status = path.lstat()
+        # The time of the last change to the entry itself: a photo's own date travels with copies and may be years ago.
+        if status.st_ctime > oldest:
+            return status.st_size
+        if stat.S_ISDIR(status.st_mode):
             with contextlib.suppress(OSError):  # not empty, or a photo is arriving just now
                 path.rmdir()
         else:
             path.unlink()
+    return 0

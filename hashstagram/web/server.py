@@ -86,7 +86,7 @@ def build_server(demo: gr.Blocks, service: Service, settings: Settings, examples
         mcp_server=False,
         app_kwargs={"openapi_url": None},
     )
-    return Guard(app, demo, settings, photo_bytes=limits.max_bytes)
+    return Guard(app, demo, settings, janitor, photo_bytes=limits.max_bytes)
 
 
 def serve(demo: gr.Blocks, service: Service, settings: Settings, examples: Sequence[Path] = ()) -> None:

@@ -76,7 +76,7 @@ def space_server(start_server: StartServer, small_weights: Path) -> Server:
         GRADIO_SSR_MODE="True",
         HASHSTAGRAM_MODELS="alexnet, vgg16",
         HASHSTAGRAM_QUEUE="1",
-        HASHSTAGRAM_UPLOAD_SECONDS="4",
+        HASHSTAGRAM_UPLOAD_SECONDS="12",
     )
 
 

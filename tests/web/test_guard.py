@@ -335,7 +335,7 @@ def test_uploads_go_and_examples_stay(space_server: Server, jpeg: Path) -> None:
     assert path.is_file()
     assert other.status_code in (200, 400, 500)
 
-    end = time.monotonic() + 30
+    end = time.monotonic() + 45
     while time.monotonic() < end and set(entries(space_server.uploads)) != {".hashstagram", "examples"}:
         time.sleep(0.2)
 

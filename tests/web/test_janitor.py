@@ -113,6 +113,23 @@ def test_sweeps_by_itself_and_survives_a_failure(
     assert "could not be swept" in caplog.text
 
 
+def test_is_full_until_photos_have_gone(folder: Path) -> None:
+    janitor = Janitor(folder, seconds=0.4, most_bytes=10)
+    photo(folder, "0123/one.jpg")
+    janitor.arrived(7)
+    assert not janitor.full
+
+    photo(folder, "4567/two.jpg")
+    janitor.arrived(7)
+    assert janitor.full
+    janitor.sweep()
+    assert janitor.full
+
+    time.sleep(0.5)
+    janitor.sweep()
+    assert not janitor.full
+
+
 def test_a_folder_with_other_files_is_left_alone(folder: Path) -> None:
     photo(folder, "thesis.odt")
 
