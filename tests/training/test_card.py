@@ -1,0 +1,49 @@
+"""The manifest's figures in documents."""
+
+from pathlib import Path
+
+import pytest
+
+from hashstagram.weights import Manifest
+from training.card import BLOCKS, filled, main
+
+DOCUMENT = "# Title\n\nProse before.\n\n<!-- figures -->\nold\n<!-- /figures -->\n\nProse after.\n"
+
+
+def test_a_block_is_replaced_and_prose_stays(published: Path) -> None:
+    text = filled(DOCUMENT, Manifest.load(published))
+    assert text.startswith("# Title\n\nProse before.\n\n<!-- figures -->\n")
+    assert text.endswith("\n<!-- /figures -->\n\nProse after.\n")
+    assert "old" not in text
+    assert filled(text, Manifest.load(published)) == text
+
+
+def test_figures_are_those_of_the_records(published: Path) -> None:
+    manifest = Manifest.load(published)
+    text = filled(DOCUMENT, manifest)
+    for record in manifest.models:
+        entry = record.metrics["val"]["main"]["precision_at_1"]
+        expected = (
+            f"| {record.name} | {100 * entry['value']:.1f} [{100 * entry['low']:.1f}, {100 * entry['high']:.1f}] |"
+        )
+        assert expected in text
+    assert f"n = {manifest.models[0].metrics['val']['main']['photos']}:" in text
+
+
+def test_every_block_can_be_written(published: Path) -> None:
+    manifest = Manifest.load(published)
+    for name, make in BLOCKS.items():
+        if name != "companions":
+            assert all(record.name in make(manifest) for record in manifest.models), name
+
+
+def test_check_names_stale_documents_and_writes_nothing(
+    published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / "README.md"
+    document.write_text(DOCUMENT, encoding="utf-8")
+    assert main(["--weights", str(published), "--check", str(document)]) == 2
+    assert f"out of date in {document}. Run: python -m training.card" in capsys.readouterr().err
+    assert document.read_text(encoding="utf-8") == DOCUMENT
+    assert main(["--weights", str(published), str(document)]) == 0
+    assert main(["--weights", str(published), "--check", str(document)]) == 0
