@@ -38,9 +38,9 @@ from training.weight_folder import manifest_of, write_weight
 INPUT = Preprocessing(resize=246, crop=224, interpolation="bicubic", mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
 DESCRIPTIONS = {
-    "alexnet": "AlexNet (2012), trained from scratch by us: the quickest, least sure of details",
-    "vgg16": "VGG16 (2014) on its ImageNet trunk: slower, much better eyes",
-    "hashnet": "HashNet: VGG16 and AlexNet together, the 2018 idea",
+    "alexnet": "From 2012, trained from scratch by us: the quickest, less sure of details",
+    "vgg16": "From 2014, on its ImageNet convolutions: slower, much better eyes",
+    "hashnet": "VGG16 and AlexNet side by side under one head: the 2018 idea",
 }
 COMMANDS = {
     "alexnet": "python -m training.train --model alexnet --data DATA --out runs/alexnet",
