@@ -67,7 +67,8 @@ def test_logits_are_those_of_the_network_with_the_weights_of_the_files(small_wei
     logits = engine.run(batch)
     assert logits.shape == (2, 997)
     assert logits.dtype == np.float32
-    assert np.allclose(logits, expected, atol=1e-5)
+    # The engine computes channels last: convolutions add up in another order, and the last digits differ.
+    assert np.allclose(logits, expected, atol=2e-4)
     assert (engine.name, engine.device) == ("torch", "cpu")
 
 
