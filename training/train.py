@@ -32,7 +32,7 @@ RECIPES = {
         "alexnet", epochs=18, learning_rate=1.5e-3, weight_decay=0.05, sizes=(128,) * 13 + (176,) * 3 + (224,) * 2
     ),
     "vgg16": Recipe("vgg16", epochs=16, learning_rate=1e-3, weight_decay=0.05, mixup=0.4),
-    "hashnet": Recipe("hashnet", epochs=10, learning_rate=5e-4, weight_decay=0.05, mixup=0.4),
+    "hashnet": Recipe("hashnet", epochs=12, learning_rate=1e-3, weight_decay=0.05, mixup=1.0),
 }
 
 
