@@ -38,6 +38,7 @@ _SETTLED = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 _LONGEST_STAY = 900
+_PORT = 7860
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ class Settings:
     """
 
     host: str = "127.0.0.1"
-    port: int = 7860
+    port: int = _PORT
     root_path: str = ""
-    uploads: Path = Path(tempfile.gettempdir()) / "hashstagram-7860"
+    uploads: Path = Path(tempfile.gettempdir()) / f"hashstagram-{_PORT}"
     upload_seconds: int = _LONGEST_STAY
     models: tuple[str, ...] = ()
     workers: int = 1
@@ -73,7 +74,7 @@ class Settings:
             raise SettingError(f"GRADIO_ROOT_PATH is {root_path!r}. Give a path such as /tags, or a whole address.")
         return cls(
             host=environment.get("GRADIO_SERVER_NAME") or cls.host,
-            port=_port(environment),
+            port=_whole_number(environment, "GRADIO_SERVER_PORT", cls.port, 1, 65535),
             root_path=root_path,
             uploads=_uploads(environment).absolute(),
             upload_seconds=_whole_number(environment, "HASHSTAGRAM_UPLOAD_SECONDS", _LONGEST_STAY, 1, _LONGEST_STAY),
@@ -93,15 +94,12 @@ def settle() -> None:
     os.environ["GRADIO_TEMP_DIR"] = str(_uploads(os.environ).absolute())
 
 
-def _port(environment: Mapping[str, str]) -> int:
-    return _whole_number(environment, "GRADIO_SERVER_PORT", 7860, 1, 65535)
-
-
 def _uploads(environment: Mapping[str, str]) -> Path:
     # Visitors see this folder's name in the address of their photo: ours says nothing about the machine. Each port has
     # its own, because a server empties its folder when it starts.
-    named = environment.get("GRADIO_TEMP_DIR")
-    return Path(named) if named else Path(tempfile.gettempdir()) / f"hashstagram-{_port(environment)}"
+    port = environment.get("GRADIO_SERVER_PORT", "").strip()
+    name = f"hashstagram-{port if port.isalnum() else _PORT}"
+    return Path(environment.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / name)
 
 
 def _whole_number(environment: Mapping[str, str], variable: str, default: int, least: int, most: int) -> int:

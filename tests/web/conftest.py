@@ -82,9 +82,9 @@ def space_server(start_server: StartServer, small_weights: Path) -> Server:
 
 @pytest.fixture(scope="session")
 def slow_photo() -> bytes:
-    """A small file that takes long to decode: 49 megapixels."""
+    """A small file that takes a second or more to decode: 49 megapixels, to be put on white."""
     stream = io.BytesIO()
-    Image.new("RGB", (7000, 7000), "grey").save(stream, "PNG", compress_level=1)
+    Image.new("RGBA", (7000, 7000), (9, 99, 9, 128)).save(stream, "PNG", compress_level=1)
     return stream.getvalue()
 
 

@@ -44,8 +44,8 @@ def test_a_page_that_is_closed_leaves_its_place(space_server: Server, slow_photo
 
     at_work, waiting = call(space_server, slow), call(space_server, slow)
     with httpx.stream("GET", f"{space_server.url}{CALL}/{waiting}", timeout=60):
-        time.sleep(0.2)
-    time.sleep(0.7)
+        time.sleep(0.1)
+    time.sleep(0.5)
 
     assert ask(space_server, jpeg.read_bytes()) == 200
     assert "event: complete" in end(space_server, at_work)

@@ -222,6 +222,12 @@ def test_there_is_nothing_but_what_the_page_needs(small_server: Server, method: 
     assert raw_status(small_server, method, path) == 404
 
 
+def test_nothing_outside_is_reached_by_way_of_the_upload_folder(small_server: Server) -> None:
+    ways_out = ("../" * 12 + "etc/hostname", "%2e%2e/" * 12 + "etc/hostname", "/etc/hostname", "..", "")
+    for way in ways_out:
+        assert raw_status(small_server, "GET", f"/gradio_api/file={small_server.uploads}/{way}") in (403, 404), way
+
+
 def raw_status(server: Server, method: str, path: str) -> int:
     """The status for an address exactly as written: clients tidy it up."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:

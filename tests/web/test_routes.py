@@ -156,10 +156,10 @@ def test_excess_is_refused_at_once_with_a_time_to_come_back(space_server: Server
 
 def test_a_client_that_goes_away_leaves_its_place(space_server: Server, slow_photo: bytes) -> None:
     with send(space_server, slow_photo) as at_work:
-        time.sleep(0.2)
+        time.sleep(0.1)
         with send(space_server, slow_photo):
-            time.sleep(0.2)
-        time.sleep(0.7)
+            time.sleep(0.1)
+        time.sleep(0.5)
         assert ask(space_server, picture("JPEG")).status_code == 200
         assert at_work.recv(12) == b"HTTP/1.1 200"
 

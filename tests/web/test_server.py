@@ -35,6 +35,7 @@ def test_says_in_a_sentence_why_it_cannot_start(
     servers = [
         start_server(small_weights, ready=False, GRADIO_SHARE="True"),
         start_server(small_weights, ready=False, HASHSTAGRAM_MODELS="resnet"),
+        start_server(small_weights, ready=False, GRADIO_SERVER_PORT="eighty"),
         start_server(documents, ready=False),
         start_server(weights_copy, ready=False),
         start_server(small_weights, ready=False, GRADIO_TEMP_DIR=str(documents), HASHSTAGRAM_MODELS="alexnet"),
@@ -43,9 +44,10 @@ def test_says_in_a_sentence_why_it_cannot_start(
 
     assert sentences[0] == "GRADIO_SHARE is 'True', and it would open a tunnel through a foreign server. Unset it."
     assert sentences[1].startswith("HASHSTAGRAM_MODELS names 'resnet', which is not a model. Choose from: hashnet,")
-    assert sentences[2].startswith("There are no weights in ")
-    assert "alexnet.small_v1.safetensors" in sentences[3]
-    assert "holds files that are not HashStagram's" in sentences[4]
+    assert sentences[2] == "GRADIO_SERVER_PORT is 'eighty'. Give a whole number from 1 to 65535."
+    assert sentences[3].startswith("There are no weights in ")
+    assert "alexnet.small_v1.safetensors" in sentences[4]
+    assert "holds files that are not HashStagram's" in sentences[5]
     assert (documents / "thesis.odt").exists()
 
 
@@ -66,7 +68,8 @@ def test_answers_under_the_address_that_a_proxy_gives_it(start_server: StartServ
     )
 
     assert server.get("/config").json()["root"] == "https://photos.example/hashtags"
-    assert f"answers on http://127.0.0.1:{server.port}" in server.said()
+    assert server.said().strip() == f"HashStagram answers on http://127.0.0.1:{server.port}"
+    server.stop()
 
 
 def test_ends_when_told_to_and_answers_what_is_under_way(
