@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,11 @@ def test_a_model_that_is_not_there_is_named(weights: Path) -> None:
 def test_damaged_weights_are_found_before_anything_is_served(
     weights_copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (weights_copy / "alexnet.small_v1.safetensors").unlink()
+    # Another checksum, and not another file: a network that some test has in memory would not be read again.
+    manifest = json.loads((weights_copy / "manifest.json").read_text(encoding="utf-8"))
+    next(model for model in manifest["models"] if model["name"] == "alexnet")["sha256"] = "0" * 64
+    (weights_copy / "manifest.json").unlink()
+    (weights_copy / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     monkeypatch.setenv("HASHSTAGRAM_WEIGHTS", str(weights_copy))
     service = Service(("alexnet",))
 
