@@ -7,22 +7,22 @@ import sys
 from pathlib import Path
 
 from hashstagram import HashStagramError
-from hashstagram.web.environment import Settings
-from hashstagram.web.page import build_page
-from hashstagram.web.server import serve
-from hashstagram.web.service import Service
 
 EXAMPLES = tuple(sorted((Path(__file__).parent / "examples").glob("*.jpg")))
 
 try:
+    from hashstagram.web.environment import Settings
+    from hashstagram.web.page import build_page
+    from hashstagram.web.server import serve
+    from hashstagram.web.service import Service
+
     settings = Settings.from_environment()
     service = Service(settings.models, workers=settings.workers, queue=settings.queue)
+    demo = build_page(service, uploads=settings.uploads, examples=EXAMPLES)
 except HashStagramError as error:
     if __name__ != "__main__":
         raise
     sys.exit(f"HashStagram cannot start. {error}")
-
-demo = build_page(service, uploads=settings.uploads, examples=EXAMPLES)
 
 
 def main() -> None:

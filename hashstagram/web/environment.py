@@ -74,7 +74,7 @@ class Settings:
             raise SettingError(f"GRADIO_ROOT_PATH is {root_path!r}. Give a path such as /tags, or a whole address.")
         return cls(
             host=environment.get("GRADIO_SERVER_NAME") or cls.host,
-            port=_whole_number(environment, "GRADIO_SERVER_PORT", cls.port, 1, 65535),
+            port=_port(environment),
             root_path=root_path,
             uploads=_uploads(environment).absolute(),
             upload_seconds=_whole_number(environment, "HASHSTAGRAM_UPLOAD_SECONDS", _LONGEST_STAY, 1, _LONGEST_STAY),
@@ -89,17 +89,25 @@ class Settings:
 
 
 def settle() -> None:
-    """Turn off Gradio's telemetry and name the upload folder. Counts only before Gradio is imported."""
+    """Turn off Gradio's telemetry and name the upload folder. Counts only before Gradio is imported.
+
+    Raises SettingError for a port that cannot be one: Gradio reads it while it is imported, and would fail with a
+    traceback.
+    """
+    _port(os.environ)
     os.environ.update(_SETTLED)
     os.environ["GRADIO_TEMP_DIR"] = str(_uploads(os.environ).absolute())
+
+
+def _port(environment: Mapping[str, str]) -> int:
+    return _whole_number(environment, "GRADIO_SERVER_PORT", _PORT, 1, 65535)
 
 
 def _uploads(environment: Mapping[str, str]) -> Path:
     # Visitors see this folder's name in the address of their photo: ours says nothing about the machine. Each port has
     # its own, because a server empties its folder when it starts.
-    port = environment.get("GRADIO_SERVER_PORT", "").strip()
-    name = f"hashstagram-{port if port.isalnum() else _PORT}"
-    return Path(environment.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / name)
+    named = environment.get("GRADIO_TEMP_DIR")
+    return Path(named or Path(tempfile.gettempdir()) / f"hashstagram-{_port(environment)}")
 
 
 def _whole_number(environment: Mapping[str, str], variable: str, default: int, least: int, most: int) -> int:
