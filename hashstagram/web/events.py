@@ -31,6 +31,7 @@ class Parts(NamedTuple):
     line: gr.Textbox
     model: ModelChoice
     top_k: TopK
+    forget: gr.Button
     examples: list[gr.Button]
 
 
@@ -54,9 +55,9 @@ def connect(demo: gr.Blocks, parts: Parts, service: Service, examples: Mapping[s
         # Not outputs of the event itself: programs that ask for hashtags get the hashtags alone.
         event.success(_explain(service), [parts.label, parts.model], [parts.note, parts.line], **_HIDDEN)
         event.failure(_forget, None, outputs, **_HIDDEN)
-    # A photo that is taken away, or refused by the browser because of its size, takes its answer along.
-    parts.photo.clear(_forget, None, outputs, cancels=events, **_HIDDEN)
-    parts.photo.change(_forget_without_photo, parts.photo, outputs, **_HIDDEN)
+    # The page's script presses this when a photo has gone, be it taken away or too large for an upload. Gradio's own
+    # events come also when another photo follows at once, and then overtake that one's.
+    parts.forget.click(_forget, None, outputs, **_HIDDEN)
 
 
 _Asked = Callable[[str | None, str | None, int], Awaitable[dict[str, float]]]
@@ -105,10 +106,6 @@ def _explain(service: Service) -> Callable[[dict[str, float] | None, str | None]
 
 def _forget() -> tuple[None, str, str]:
     return None, texts.EMPTY, ""
-
-
-def _forget_without_photo(photo: str | None) -> Any:
-    return _forget() if photo is None else (gr.skip(), gr.skip(), gr.skip())
 
 
 def _note(tags: list[str], model: Model) -> str:

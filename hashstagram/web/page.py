@@ -57,9 +57,10 @@ def _lay_out(service: Service, examples: Sequence[Path]) -> Parts:
                 elem_id="model",
             )
             top_k = TopK(1, 30, value=5, step=1, label=texts.TOP_K, visible=False)
+            forget = gr.Button(texts.FORGET, visible="hidden", elem_id="forget")
         buttons = _lay_out_examples(examples) if examples else []
     gr.Markdown(texts.ABOUT, elem_id="about")
-    return Parts(photo, go, label, note, line, model, top_k, buttons)
+    return Parts(photo, go, label, note, line, model, top_k, forget, buttons)
 
 
 def _lay_out_examples(examples: Sequence[Path]) -> list[gr.Button]:

@@ -12,6 +12,7 @@ HASHTAGS = "Hashtags"
 MODEL = "Model"
 TOP_K = "How many hashtags (1 to 30)"
 LINE = "Ready to paste"
+FORGET = "Forget the answer"
 EXAMPLES = "No photo at hand? Try one of these"
 CREDITS = "Photos by {names}. [Sources and licences](site/examples/CREDITS.md)"
 

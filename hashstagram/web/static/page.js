@@ -26,10 +26,23 @@ function group() {
   }
 }
 
+// An answer goes with its photo, unless another photo comes at once: its answer will take the place.
+let forgetting = null;
+
+function forget() {
+  const left = () => !document.querySelector("#photo .image-frame img") && document.querySelector("#hashtags meter");
+  if (forgetting || !left()) return;
+  forgetting = setTimeout(() => {
+    forgetting = null;
+    if (left()) byId("forget")?.click();
+  }, 400);
+}
+
 new MutationObserver(() => {
   announce();
   name();
   group();
+  forget();
 }).observe(document.documentElement, { childList: true, subtree: true });
 
 // HEIC photos, for one, are read here but shown by few browsers. These events do not bubble, so they are captured.
