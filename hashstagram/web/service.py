@@ -26,7 +26,7 @@ from hashstagram import (
 from hashstagram.web import texts
 
 # How often a photo in the line is checked for whether anybody still waits for it, in seconds.
-_LOOK = 0.25
+_LOOK = 0.1
 
 
 class Busy(HashStagramError):  # noqa: N818 - says what is so, as its siblings do

@@ -82,9 +82,9 @@ def space_server(start_server: StartServer, small_weights: Path) -> Server:
 
 @pytest.fixture(scope="session")
 def slow_photo() -> bytes:
-    """A small file that takes a second or more to decode: 49 megapixels, to be put on white."""
+    """A small file that takes more than a second to read: 36 megapixels of floating numbers."""
     stream = io.BytesIO()
-    Image.new("RGBA", (7000, 7000), (9, 99, 9, 128)).save(stream, "PNG", compress_level=1)
+    Image.new("F", (6000, 6000), 0.3).save(stream, "TIFF", compression="tiff_adobe_deflate")
     return stream.getvalue()
 
 

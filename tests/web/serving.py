@@ -1,6 +1,7 @@
 """A running program, for tests that meet it as visitors do."""
 
 import contextlib
+import select
 import signal
 import socket
 import subprocess
@@ -74,3 +75,21 @@ def free_port() -> int:
 
 
 StartServer = Callable[..., Server]
+
+
+def send(server: Server, photo: bytes) -> socket.socket:
+    """Ask the stateless API for a photo's hashtags, and do not wait for them."""
+    request = httpx.Request("POST", f"{server.url}/api/v1/hashtags", files={"photo": ("photo.png", photo)})
+    head = ["POST /api/v1/hashtags HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items()), "", ""]
+    client = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+    client.sendall("\r\n".join(head).encode() + request.read())
+    return client
+
+
+def has_room(server: Server, photo: bytes, at_work: socket.socket) -> bool:
+    """Whether there is a free place in the line while the request of `at_work` is still being answered."""
+    while not select.select([at_work], [], [], 0)[0]:
+        if server.post("/api/v1/hashtags", files={"photo": photo}).status_code == 200:
+            return True
+        time.sleep(0.05)
+    return False

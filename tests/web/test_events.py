@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import httpx
-from serving import Server
+from serving import Server, has_room, send
 
 CALL = "/gradio_api/call/recommend"
 BUSY = "Many photos are waiting right now. Please try again in a few seconds."
@@ -42,10 +42,9 @@ def test_page_and_api_wait_in_one_line(space_server: Server, slow_photo: bytes, 
 def test_a_page_that_is_closed_leaves_its_place(space_server: Server, slow_photo: bytes, jpeg: Path) -> None:
     slow = space_server.upload(slow_photo, "slow.png")
 
-    at_work, waiting = call(space_server, slow), call(space_server, slow)
-    with httpx.stream("GET", f"{space_server.url}{CALL}/{waiting}", timeout=60):
-        time.sleep(0.1)
-    time.sleep(0.5)
-
-    assert ask(space_server, jpeg.read_bytes()) == 200
-    assert "event: complete" in end(space_server, at_work)
+    with send(space_server, slow_photo) as at_work:
+        time.sleep(0.05)
+        waiting = call(space_server, slow)
+        with httpx.stream("GET", f"{space_server.url}{CALL}/{waiting}", timeout=60):
+            time.sleep(0.05)
+        assert has_room(space_server, jpeg.read_bytes(), at_work)
