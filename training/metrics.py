@@ -13,8 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
+from hashstagram.errors import DataError
+
 Scores = NDArray[np.floating]
 Labels = NDArray[np.bool_]
+
+# The metrics that are means over photos, in the order they are given in.
+PER_PHOTO = ("precision_at_1", "precision_at_5", "recall_at_5", "accuracy_at_5")
 
 # A tag's average precision on fewer positives is mostly chance.
 LEAST_POSITIVES = 10
@@ -47,6 +52,33 @@ def per_photo(scores: Scores, labels: Labels) -> dict[str, NDArray[np.float64]]:
         "recall_at_5": five / true,
         "accuracy_at_5": (five > 0).astype(np.float64),
     }
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The per-photo metrics of a part of the photos as sums and their count: parts add up to the whole, exactly once.
+
+    `sums` has the names of `PER_PHOTO`, in that order.
+    """
+
+    sums: dict[str, float]
+    count: int
+
+    @classmethod
+    def of(cls, scores: Scores, labels: Labels) -> "Totals":
+        """The totals of scores and labels, both (n, tags), n may be 0; photos without a tag are left out."""
+        tagged = labels.any(axis=1)
+        found = per_photo(scores[tagged], labels[tagged])
+        return cls({name: float(found[name].sum()) for name in PER_PHOTO}, int(tagged.sum()))
+
+    def __add__(self, other: "Totals") -> "Totals":
+        return Totals({name: self.sums[name] + other.sums[name] for name in PER_PHOTO}, self.count + other.count)
+
+    def means(self) -> dict[str, float]:
+        """The metrics. Raises DataError where no photo was counted."""
+        if not self.count:
+            raise DataError("There is no val photo with a tag to score. Put some tagged photos on the val side.")
+        return {name: total / self.count for name, total in self.sums.items()}
 
 
 def mean_average_precision(scores: Scores, labels: Labels) -> tuple[float, int]:
@@ -98,6 +130,14 @@ def plain(result: Mapping[str, Estimate | float | int]) -> dict[str, object]:
         else (None if math.isnan(item) else round(item, 4))
         for name, item in result.items()
     }
+
+
+def ceiling(labels: Labels) -> NDArray[np.float64]:
+    """The scores (n, tags) of who knows the tags of each photo: no model's metrics are higher.
+
+    P@5 and R@5 stay below 1 all the same, where a photo has fewer or more than five tags.
+    """
+    return labels.astype(np.float64)
 
 
 def popularity(train_labels: Labels) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
+from hashstagram.errors import DataError
 from training import metrics
 
 Scores = NDArray[np.float64]
@@ -89,6 +90,42 @@ def test_metrics_equal_an_independent_implementation(seed: int) -> None:
 def test_a_photo_without_tags_is_not_scored_silently() -> None:
     with pytest.raises(ValueError, match="2 photos have no tag"):
         metrics.per_photo(np.zeros((3, 6)), _labels([{1}, set(), set()], 6))
+
+
+def test_totals_of_shards_add_up_to_the_metrics_of_all() -> None:
+    random = np.random.default_rng(4)
+    scores, labels = random.random((50, 12)), random.random((50, 12)) < 0.3
+    labels[:, 0] |= ~labels.any(axis=1)
+    whole = {name: values.mean() for name, values in metrics.per_photo(scores, labels).items()}
+    # Shards of unequal size, one of them empty.
+    total = metrics.Totals.of(scores[:0], labels[:0])
+    for rows in (slice(0, 3), slice(3, 40), slice(40, 50)):
+        total += metrics.Totals.of(scores[rows], labels[rows])
+    assert total.count == 50
+    assert tuple(total.sums) == metrics.PER_PHOTO
+    assert total.means() == pytest.approx(whole)
+
+
+def test_totals_leave_photos_without_a_tag_out() -> None:
+    scores = np.linspace(0.9, 0.2, 8)[None].repeat(3, axis=0)
+    total = metrics.Totals.of(scores, _labels([{0, 6}, set(), {5}], 8))
+    assert total == metrics.Totals(
+        {"precision_at_1": 1.0, "precision_at_5": 0.2, "recall_at_5": 0.5, "accuracy_at_5": 1.0}, 2
+    )
+    assert total.means()["recall_at_5"] == 0.25
+    with pytest.raises(DataError, match="no val photo with a tag to score"):
+        metrics.Totals.of(scores[:1], _labels([set()], 8)).means()
+
+
+def test_the_ceiling_worked_by_hand() -> None:
+    labels = _labels([{3}, {1, 2, 6, 7}, {0, 1, 2, 3, 4, 5, 6, 7}], 8)
+    found = metrics.Totals.of(metrics.ceiling(labels), labels).means()
+    assert found == {
+        "precision_at_1": 1.0,
+        "precision_at_5": pytest.approx((1 / 5 + 4 / 5 + 1) / 3),
+        "recall_at_5": pytest.approx((1 + 1 + 5 / 8) / 3),
+        "accuracy_at_5": 1.0,
+    }
 
 
 def test_mean_average_precision_is_scikit_learns_over_tags_with_ten_positives() -> None:
