@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from training.split import drawn_by_group
+
 Logits = NDArray[np.floating]
 Labels = NDArray[np.bool_]
 
@@ -45,7 +47,7 @@ def fit(logits: Logits, labels: Labels) -> Platt:
 
 def cross_fitted(logits: Logits, labels: Labels, groups: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
     """Probabilities (n, tags), each photo's by a fit on the half of the groups that it is not in."""
-    half = np.random.default_rng(seed).integers(0, 2, groups.max() + 1)[groups].astype(bool)
+    half = drawn_by_group(groups, 2, seed).astype(bool)
     probabilities = np.empty(logits.shape)
     for side in (half, ~half):
         probabilities[side] = fit(logits[~side], labels[~side])(logits[side])

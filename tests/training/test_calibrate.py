@@ -79,6 +79,13 @@ def test_no_photo_is_judged_by_a_fit_on_its_own_half() -> None:
     assert all(len(set(first[groups == group])) == 1 for group in range(20))
 
 
+def test_groups_may_have_any_numbers() -> None:
+    logits, labels = _sample(40, 20, 1.0, 0.0)
+    found = cross_fitted(logits, labels, np.arange(40) * 10**12, seed=3)
+    assert np.isfinite(found).all()
+    assert len(np.unique(found)) == found.size
+
+
 def test_record_of_an_overconfident_model() -> None:
     logits, labels = _sample(400, 20, 0.4, -0.5)
     record, before, after = calibration(logits, labels, np.arange(400), seed=1)
