@@ -1,15 +1,14 @@
 """What a published model is worth: `python -m training.evaluate --weights weights --model vgg16 --data …`.
 
 The model is asked as everybody asks it (`hashstagram.load_model`), photo file by photo file, without companions.
-Ranked and scored are the tags that its photos could teach. `--baseline popularity` scores the most frequent training
-tags instead, and needs no photo.
+Ranked and scored are the tags that its photos could teach. Beside it stand who never looks (popularity: the most
+frequent training tags) and who knows (the label ceiling); `--baseline popularity` gives these two and needs no photo.
 """
 
 import argparse
 import json
-import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,46 +17,71 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hashstagram import load_model
-from hashstagram.errors import DataError, HashStagramError, PhotoError
+from hashstagram.errors import DataError, HashStagramError, PhotoError, SettingError
 from hashstagram.photos import open_photo
-from training import metrics
+from training import compare, legacy, metrics, per_tag
 from training.dataset import Posts, open_data, read_posts
-from training.split import train_and_val, val_sets
+from training.split import PROTOCOLS, default_protocol, split_sha256, train_and_val, val_sets, with_protocol
+from training.tables import SET_LABELS, Sets, legacy_table, source_table, table
 
-Sets = dict[str, dict[str, metrics.Estimate | float | int]]
-
-_LABELS = {
-    "main": "val without the gap sources",
-    "wild": "of these, in the wild",
-    "gap": "val of the gap sources",
-    "all": "all val",
-}
+Scores = NDArray[np.floating]
+PerPhoto = dict[str, NDArray[np.float64]]
 
 
-def score_sets(scores: NDArray[np.floating], posts: Posts) -> Sets:
+def _scored(scores: Scores, posts: Posts) -> dict[str, tuple[Scores, NDArray[np.bool_]]]:
+    """Scores and labels of each val set's photos that have a visible tag; a set without such a photo is left out.
+
+    `scores` is (val photos, visible tags), rows in the order of `train_and_val`.
+    """
+    _, val = train_and_val(posts)
+    labels = posts.tags[:, posts.visible]
+    found = {}
+    for name, rows in val_sets(posts).items():
+        tagged = rows[labels[rows].any(axis=1)]
+        if len(tagged):
+            # Val's rows rise, so a row's place among them is found by bisection.
+            found[name] = scores[np.searchsorted(val, tagged)], labels[tagged]
+    return found
+
+
+def score_sets(scores: Scores, posts: Posts) -> Sets:
     """Metrics of each val set from scores (val photos, visible tags), rows in the order of `train_and_val`.
 
     A set without a photo is left out.
     """
-    _, val = train_and_val(posts)
-    place = {int(row): index for index, row in enumerate(val)}
-    labels = posts.tags[:, posts.visible]
-    results: Sets = {}
-    for name, rows in val_sets(posts).items():
-        scored = rows[labels[rows].any(axis=1)]
-        if not len(scored):
-            continue
-        results[name] = metrics.summary(scores[[place[int(row)] for row in scored]], labels[scored])
-    return results
+    return {name: metrics.summary(*pair) for name, pair in _scored(scores, posts).items()}
 
 
-def score_sources(scores: NDArray[np.floating], posts: Posts) -> dict[str, dict[str, float | int]]:
-    """P@1, R@5 and the number of val photos of each source, from scores as in `score_sets`."""
+def per_photo_sets(
+    scores: Scores, posts: Posts, formulas: Callable[[Scores, NDArray[np.bool_]], PerPhoto] = metrics.per_photo
+) -> dict[str, PerPhoto]:
+    """Each photo's metrics (n,) by val set, from scores as in `score_sets`; by the paper's formulas or others."""
+    return {name: formulas(*pair) for name, pair in _scored(scores, posts).items()}
+
+
+def legacy_sets(scores: Scores, posts: Posts) -> Sets:
+    """The 2018 notebook's metrics of each val set, from scores as in `score_sets`."""
+    return {
+        name: {
+            "photos": len(found[legacy.NAMES[0]]),
+            **{metric: metrics.bootstrap(values) for metric, values in found.items()},
+        }
+        for name, found in per_photo_sets(scores, posts, legacy.per_photo).items()
+    }
+
+
+def score_sources(scores: Scores, posts: Posts) -> dict[str, dict[str, float | int]]:
+    """P@1, R@5 and the number of val photos of each source, from scores as in `score_sets`.
+
+    A source without a photo that has a visible tag is left out.
+    """
     _, val = train_and_val(posts)
     labels = posts.tags[val][:, posts.visible]
     results = {}
-    for source in sorted(set(posts.sources[val])):
+    for source in sorted(set(posts.sources[val].tolist())):
         rows = np.flatnonzero((posts.sources[val] == source) & labels.any(axis=1))
+        if not len(rows):
+            continue
         found = metrics.per_photo(scores[rows], labels[rows])
         results[source] = {
             "photos": len(rows),
@@ -67,10 +91,25 @@ def score_sources(scores: NDArray[np.floating], posts: Posts) -> dict[str, dict[
     return results
 
 
+def score_tags(scores: Scores, posts: Posts) -> list[per_tag.TagFigures]:
+    """Figures of each visible tag over all val photos that have one, from scores as in `score_sets`."""
+    _, val = train_and_val(posts)
+    labels = posts.tags[val][:, posts.visible]
+    tagged = labels.any(axis=1)
+    tags = [posts.vocabulary.tags[index] for index in posts.visible]
+    return per_tag.tag_figures(scores[tagged], labels[tagged], posts.groups[val][tagged], tags)
+
+
 def popularity_scores(posts: Posts) -> NDArray[np.float64]:
     """The same scores for every val photo: how frequent each visible tag is in training."""
     train, val = train_and_val(posts)
     return np.tile(metrics.popularity(posts.tags[train][:, posts.visible]), (len(val), 1))
+
+
+def ceiling_scores(posts: Posts) -> NDArray[np.float64]:
+    """The scores (val photos, visible tags) of who knows every val photo's tags."""
+    _, val = train_and_val(posts)
+    return metrics.ceiling(posts.tags[val][:, posts.visible])
 
 
 def model_scores(model: str | None, weights: Path | None, posts: Posts, batch: int = 16) -> NDArray[np.float32]:
@@ -105,54 +144,82 @@ def _broken(paths: Sequence[Path]) -> str:
     return ""
 
 
-def table(results: Mapping[str, Sets]) -> str:
-    """Results by model and set as a Markdown table, each value with its 95 % interval in percent."""
-    head = "| photos | n | model | P@1 | P@5 | R@5 | A@5 | mAP (tags) |\n|---|---|---|---|---|---|---|---|"
-    lines = [head]
-    sets = list(dict.fromkeys(name for sets in results.values() for name in sets))
-    for name in sets:
-        for model, scored in results.items():
-            entry = scored[name]
-            cells = []
-            for key in ("precision_at_1", "precision_at_5", "recall_at_5", "accuracy_at_5"):
-                value = entry[key]
-                if not isinstance(value, metrics.Estimate):
-                    raise TypeError(f"{key} has no interval.")
-                cells.append(f"{100 * value.value:.1f} [{100 * value.low:.1f}, {100 * value.high:.1f}]")
-            mean = float(str(entry["mean_average_precision"]))
-            precision = "–" if math.isnan(mean) else f"{100 * mean:.1f} ({entry['tags_in_map']})"
-            lines.append(f"| {_LABELS[name]} | {entry['photos']} | {model} | {' | '.join(cells)} | {precision} |")
-    return "\n".join(lines)
-
-
 def report(results: Mapping[str, Sets]) -> dict[str, Any]:
     """Results as JSON."""
     return {model: {name: metrics.plain(entry) for name, entry in sets.items()} for model, sets in results.items()}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of this module."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder in HARRISON's layout")
+    parser.add_argument(
+        "--protocol",
+        choices=PROTOCOLS,
+        help="val is that of the data's index.csv (own), 80/20 by seed 42 (notebook) or HARRISON's 5,000 (paper); "
+        "default: own where the data names a split, else notebook",
+    )
     parser.add_argument("--cache", type=Path, help="training's decoded pixels: leaves out the photos that training did")
     parser.add_argument("--weights", type=Path, help="weight folder (default: the repository's)")
     parser.add_argument("--model", action="append", help="model to evaluate; may be repeated (default: the best)")
-    parser.add_argument("--baseline", choices=["popularity"], help="score this instead of a model")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    arguments = parser.parse_args(argv)
+    parser.add_argument("--baseline", choices=["popularity"], help="score this and the ceiling instead of a model")
+    also = parser.add_argument_group("also")
+    also.add_argument(
+        "--compare", action="store_true", help="paired differences between the models, two --model or more"
+    )
+    also.add_argument("--legacy-metrics", action="store_true", help="the 2018 notebook's own formulas")
+    also.add_argument("--per-tag", type=Path, metavar="CSV", help="write each tag's precision, recall and support here")
+    also.add_argument("--json", type=Path, help="write the figures here")
+    return parser
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    """What the command does. Raises HashStagramError for what the caller can change."""
+    models = list(dict.fromkeys(arguments.model or [None])) if arguments.baseline is None else []
+    if arguments.compare and len(models) < 2:
+        raise SettingError("--compare takes two models or more: --model alexnet --model vgg16 --compare.")
+    posts = read_posts(arguments.data) if arguments.cache is None else open_data(arguments.data, arguments.cache)[0]
+    protocol = arguments.protocol or default_protocol(posts)
+    posts = with_protocol(posts, protocol)
+    train, val = train_and_val(posts)
+    print(f"protocol {protocol}: {len(train)} training and {len(val)} val photos, split {split_sha256(posts)[:16]}\n")
+    scores: dict[str, Scores] = {"popularity": popularity_scores(posts), "label ceiling": ceiling_scores(posts)}
+    for model in models:
+        scores[model or "default"] = model_scores(model, arguments.weights, posts)
+    sets = {name: score_sets(given, posts) for name, given in scores.items()}
+    sources = {name: score_sources(given, posts) for name, given in scores.items()}
+    figures = {
+        "protocol": protocol,
+        "split_sha256": split_sha256(posts),
+        "sets": report(sets),
+        "sources": sources,
+    }
+    print(table(sets))
+    if len(sources["popularity"]) > 1:
+        print(f"\n{source_table(sources)}")
+    if arguments.legacy_metrics:
+        by_2018 = {name: legacy_sets(given, posts) for name, given in scores.items()}
+        figures["legacy"] = report(by_2018)
+        print(f"\n{legacy_table(by_2018)}")
+    if arguments.compare:
+        found = compare.differences({str(model): per_photo_sets(scores[str(model)], posts) for model in models})
+        figures["differences"] = compare.plain(found)
+        print(f"\n{compare.table(found, SET_LABELS)}")
+    if arguments.per_tag is not None:
+        described = [str(model or "default") for model in models] or ["popularity"]
+        tagged = {name: score_tags(scores[name], posts) for name in described}
+        per_tag.write_csv(tagged, arguments.per_tag)
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line of this module."""
+    arguments = _parser().parse_args(argv)
     try:
-        posts = read_posts(arguments.data) if arguments.cache is None else open_data(arguments.data, arguments.cache)[0]
-        results = {"popularity": score_sets(popularity_scores(posts), posts)}
-        if arguments.baseline is None:
-            for model in arguments.model or [None]:
-                scores = model_scores(model, arguments.weights, posts)
-                results[model or "default"] = score_sets(scores, posts)
+        _evaluate(arguments)
     except HashStagramError as error:
         print(error, file=sys.stderr)
         return 2
-    print(table(results))
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps(report(results), indent=1) + "\n", encoding="utf-8")
     return 0
 
 

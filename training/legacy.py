@@ -4,7 +4,8 @@ Their formulas differ from the paper's (`training.metrics`) in two of three. Wit
 photo's true tags T: precision = |S ∩ T| / 5, as in the paper; recall = |S ∩ T| / min(|T|, 5), so that it reaches 1 for
 photos of more than five tags; "accuracy" = 1 where S meets the top five *of the label vector*. With fewer than five
 true tags that top five is filled up with tags that are not true, and a hit on one of them counts. Which ones is left
-to the sort that is used; here, as for all ties, they are the first in vocabulary order, that is the most frequent.
+to the sort that is used; here, as for all ties, they are the first in vocabulary order, that is the most frequent. So
+popularity, which recommends just these, has an "accuracy" of 71 % on HARRISON's val of 2018, and an accuracy@5 of 28 %.
 """
 
 import numpy as np

@@ -1,6 +1,7 @@
 """What a model is worth, beside who never looks."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,19 @@ import pytest
 from hashstagram.vocabulary import Vocabulary
 from training import metrics
 from training.dataset import Posts, read_posts
-from training.evaluate import main, model_scores, popularity_scores, report, score_sets, score_sources, table
+from training.evaluate import (
+    ceiling_scores,
+    legacy_sets,
+    main,
+    model_scores,
+    per_photo_sets,
+    popularity_scores,
+    report,
+    score_sets,
+    score_sources,
+    score_tags,
+)
+from training.split import split_sha256
 
 BROKEN = "instagram_dataset/sun/image_3.jpg"
 
@@ -53,6 +66,24 @@ def test_popularity_worked_by_hand() -> None:
     assert [sets[name]["photos"] for name in ("main", "wild", "gap", "all")] == [3, 2, 1, 4]
 
 
+def test_ceiling_worked_by_hand() -> None:
+    posts = _posts()
+    # Val has 1, 2, 4 and, of the gap source, 2 tags: all of them found, among five.
+    sets = score_sets(ceiling_scores(posts), posts)
+    assert _values(sets["main"]) == pytest.approx([1, 7 / 15, 1, 1])
+    assert _values(sets["gap"]) == pytest.approx([1, 2 / 5, 1, 1])
+
+
+def test_metrics_of_2018_worked_by_hand() -> None:
+    posts = _posts()
+    # Everybody gets 0, 1, 3, 2, 4. Recall as in the paper, as nobody has more than five tags; {4, 6} and all others
+    # have a hit, if only on one of the zeros that fill the label vector's top five.
+    sets = legacy_sets(popularity_scores(posts), posts)
+    assert sets["all"]["photos"] == 4
+    values = [sets["all"][name] for name in ("legacy_precision", "legacy_recall", "legacy_accuracy")]
+    assert [value.value for value in values if isinstance(value, metrics.Estimate)] == pytest.approx([6 / 20, 3 / 4, 1])
+
+
 def test_popularity_is_counted_on_training_photos_only(photos_folder: Path) -> None:
     posts = read_posts(photos_folder)
     before = popularity_scores(posts)
@@ -73,6 +104,36 @@ def test_scores_belong_to_the_photo_in_their_row() -> None:
     assert score_sources(perfect[::-1], posts)["gap_life"]["recall_at_5"] == 0.5
 
 
+def test_photos_without_a_tag_are_scored_nowhere() -> None:
+    posts = _posts()
+    posts.tags[11] = False  # the only val photo of its source
+    scores = popularity_scores(posts)
+    assert score_sets(scores, posts)["all"]["photos"] == 3
+    assert list(score_sources(scores, posts)) == ["coco128", "gap_life"]
+    assert per_photo_sets(scores, posts)["main"]["recall_at_5"].tolist() == [1.0, 0.5]
+
+
+def test_tags_are_figured_in_the_photos_rows_and_by_name() -> None:
+    posts = _posts()
+    random = np.random.default_rng(0)
+    many = replace(
+        posts,
+        photos=tuple(f"{number}.jpg" for number in range(1400)),
+        tags=np.tile(posts.tags, (100, 1)),
+        sources=np.tile(posts.sources, 100),
+        groups=np.repeat(np.arange(100), 14),
+        split=np.where(np.repeat(np.arange(100), 14) % 2 == 0, "train", "val"),
+        readable=np.ones(1400, dtype=np.bool_),
+    )
+    scores = ceiling_scores(many) + random.uniform(0, 0.1, (700, 7))
+    figures = score_tags(scores, many)
+    assert [each.tag for each in figures] == list("abcdefg")
+    # Per fourteen photos, tag by tag; all of them found, as nobody has more than five.
+    assert [each.support for each in figures] == [50 * count for count in (7, 5, 2, 4, 2, 1, 2)]
+    assert [each.recall_in_five for each in figures] == [1.0] * 7
+    assert [(each.precision_by_threshold, each.recall_by_threshold) for each in figures] == [(1.0, 1.0)] * 7
+
+
 def test_a_set_without_photos_is_left_out() -> None:
     posts = _posts()
     posts.sources[:] = "gap_life"
@@ -80,31 +141,76 @@ def test_a_set_without_photos_is_left_out() -> None:
     assert list(score_sets(popularity_scores(posts), posts)) == ["main", "gap", "all"]
 
 
-def test_table_has_a_row_for_each_set_and_model() -> None:
-    posts = _posts()
-    sets = score_sets(popularity_scores(posts), posts)
-    lines = table({"popularity": sets, "vgg16": sets}).splitlines()
-    assert len(lines) == 2 + 4 * 2
-    assert lines[2].startswith("| val without the gap sources | 3 | popularity | 66.7 [")
-    assert lines[3].startswith("| val without the gap sources | 3 | vgg16 | 66.7 [")
-    # No tag has ten positives among these few.
-    assert lines[2].endswith("| – |")
+def _small_harrison(folder: Path) -> Path:
+    """Ten posts of seven tags in HARRISON's layout, without photos.
+
+    numpy's seed 42 shuffles ten rows to 8, 1, 5, 0, 7, 2, 9, 4, 3, 6: val is rows 1 and 8.
+    """
+    tags = ["a b", "b g", "a", "a c", "b", "a e", "d", "c", "a b c d e f g", "b d"]
+    (folder / "data_list.txt").write_text("".join(f"instagram_dataset/x/image_{row}.jpg\n" for row in range(10)))
+    (folder / "tag_list.txt").write_text("".join(f"{line} \n" for line in tags))
+    (folder / "vocab_index.txt").write_text("".join(f"{tag} {place}\n" for place, tag in enumerate("abcdefg")))
+    return folder
 
 
-def test_command_scores_the_baseline_without_a_photo(
-    harrison_download: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_command_scores_the_baseline_and_the_ceiling_without_a_photo(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("data_list.txt", "tag_list.txt", "vocab_index.txt"):
-        (tmp_path / name).write_bytes((harrison_download / name).read_bytes())
-    arguments = ["--data", str(tmp_path), "--baseline", "popularity", "--json", str(tmp_path / "figures.json")]
-    assert main(arguments) == 0
+    # Train has a four times, b thrice, c twice, d twice, e once. So everybody gets a, b, c, d, e: of {b, g} one is
+    # right, of all seven five, the first of them a.
+    arguments = ["--data", str(_small_harrison(tmp_path)), "--baseline", "popularity", "--legacy-metrics"]
+    assert main([*arguments, "--json", str(tmp_path / "figures.json")]) == 0
     printed = capsys.readouterr().out
-    assert "| all val | 8 | popularity |" in printed
+    assert printed.startswith("protocol notebook: 8 training and 2 val photos, split ")
+    assert "| all val | 2 | popularity | 50.00 [0.0, 100.0] | 60.00 [20.0, 100.0] | 60.71 [50.0, 71.4] |" in printed
+    # Seven tags do not fit into five, two do not fill them.
+    assert "| all val | 2 | label ceiling | 100.00 [100.0, 100.0] | 70.00 [40.0, 100.0] | 85.71 [" in printed
+    # Recall of 2018: 1 of 2, and 5 of 5.
+    assert "| all val | 2 | popularity | 60.00 [20.0, 100.0] | 75.00 [50.0, 100.0] | 100.00 [" in printed
+    # HARRISON's photos are of one source.
+    assert "| source |" not in printed
     figures = json.loads((tmp_path / "figures.json").read_text())
     posts = read_posts(tmp_path)
-    assert figures == report({"popularity": score_sets(popularity_scores(posts), posts)})
-    value = figures["popularity"]["all"]["recall_at_5"]
-    assert value["low"] <= value["value"] <= value["high"]
+    assert figures["protocol"] == "notebook"
+    assert figures["split_sha256"] == split_sha256(posts)
+    assert figures["sets"]["popularity"] == report({"": score_sets(popularity_scores(posts), posts)})[""]
+    assert figures["sets"]["label ceiling"]["all"]["recall_at_5"]["value"] == pytest.approx(6 / 7, abs=1e-4)
+    assert figures["legacy"]["popularity"]["all"]["legacy_recall"]["value"] == 0.75
+
+
+def test_command_divides_by_the_protocol_that_is_chosen(photos_copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--data", str(photos_copy), "--baseline", "popularity"]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.startswith("protocol own: 72 training and 24 val photos")
+    # The pairs of near-duplicates would be torn apart.
+    assert main([*arguments, "--protocol", "notebook"]) == 2
+    assert "groups of near-duplicates have photos in train and in val" in capsys.readouterr().err
+    (photos_copy / "index.csv").unlink()
+    assert main([*arguments, "--protocol", "notebook"]) == 0
+    assert capsys.readouterr().out.startswith("protocol notebook: 77 training and 19 val photos")
+    assert main([*arguments, "--protocol", "paper"]) == 2
+    assert "another list, of 96 photos" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("small_networks")
+def test_command_compares_models_and_writes_each_tags_figures(
+    published: Path, photos_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--data", str(photos_folder), "--weights", str(published), "--compare"]
+    arguments += ["--model", "alexnet", "--model", "vgg16", "--json", str(tmp_path / "figures.json")]
+    assert main([*arguments, "--per-tag", str(tmp_path / "tags.csv")]) == 0
+    printed = capsys.readouterr().out
+    assert "| source | n | popularity P@1 / R@5 | label ceiling P@1 / R@5 | alexnet P@1 / R@5 | vgg16" in printed
+    assert "| val without the gap sources | 18 | alexnet − vgg16 | P@1 | " in printed
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    for each in figures["differences"]:
+        alexnet, vgg16 = (figures["sets"][each[side]][each["photos"]] for side in ("first", "second"))
+        assert each["count"] == alexnet["photos"]
+        expected = alexnet[each["metric"]]["value"] - vgg16[each["metric"]]["value"]
+        assert each["difference"]["value"] == pytest.approx(expected, abs=2e-4)
+    rows = (tmp_path / "tags.csv").read_text().splitlines()
+    assert [sum(row.startswith(f"{model},") for row in rows) for model in ("alexnet", "vgg16")] == [12, 12]
+    assert sum(row.startswith("alexnet,red,6,") for row in rows) == 1
 
 
 def test_a_model_is_asked_as_everybody_asks_it(published: Path, prepared: Any) -> None:
@@ -148,6 +254,8 @@ def test_broken_val_photos_are_named_or_left_out_as_training_did(
     [
         (["--data", "DATA", "--model", "alexnett"], "'alexnett' is not a model. Did you mean alexnet"),
         (["--data", "DATA", "--weights", "nowhere"], "The weight folder nowhere does not exist"),
+        (["--data", "DATA", "--model", "alexnet", "--compare"], "--compare takes two models or more"),
+        (["--data", "DATA", "--baseline", "popularity", "--compare"], "--compare takes two models or more"),
         (["--data", "nowhere"], "nowhere has no vocab_index.txt"),
     ],
 )
