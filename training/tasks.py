@@ -13,12 +13,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hashstagram.photos import Preprocessing, to_tensor
+from training import augment
 from training.dataset import PixelCache, Posts
+from training.device import Device
 from training.features import VIEW_SEED
 from training.loop import Batch
+from training.recipes import Recipe
 from training.split import GAP_PREFIX, train_and_val
 from training.targets import SoftTags
-from training.trunks import normalised
 from training.views import View, nearby_box, view
 
 
@@ -59,66 +62,52 @@ class Answers:
 
 
 class PhotoTask:
-    """Train a network on crops near the views that its teacher saw, mirrored at random, in the recipe's sizes."""
+    """Train a network on crops near the views that its teacher saw, mirrored at random, in the recipe's sizes.
+
+    Crops are made on the device that trains. Val photos are seen as they are served: prepared as `served` says.
+    """
 
     def __init__(
-        self, network: nn.Module, answers: Answers, pixels: PixelCache, sizes: Sequence[int], batch: int, seed: int
+        self, network: nn.Module, answers: Answers, pixels: PixelCache, recipe: Recipe, served: Preprocessing
     ) -> None:
         self.network = network
         self.val_labels = answers.val_labels()
-        self._answers, self._pixels, self._sizes, self._batch, self._seed = answers, pixels, sizes, batch, seed
-        self._val: NDArray[np.uint8] | None = None
+        self._answers, self._pixels, self._recipe, self._served = answers, pixels, recipe, served
 
     def steps(self, epoch: int) -> int:
-        return len(self._answers.rows(0, self._seed)) // self._batch
+        return len(self._answers.rows(0, self._recipe.seed)) // self._recipe.batch
 
-    def batches(self, epoch: int) -> Iterator[Batch]:
-        rows = self._answers.rows(epoch, self._seed)
-        chunks = [rows[start : start + self._batch] for start in range(0, self.steps(epoch) * self._batch, self._batch)]
+    def batches(self, epoch: int, share: slice) -> Iterator[Batch]:
+        rows = self._answers.rows(epoch, self._recipe.seed)
+        device, size = Device.best().device, self._recipe.sizes[epoch]
 
         def prepare(step: int) -> Batch:
-            return self._prepare(chunks[step], epoch, step)
+            places = range(step * self._recipe.batch + share.start, step * self._recipe.batch + share.stop)
+            return self._prepare(rows, places, epoch, size, device)
 
-        return ahead(prepare, len(chunks))
+        return ahead(prepare, self.steps(epoch))
 
-    def _prepare(self, rows: NDArray[np.int64], epoch: int, step: int) -> Batch:
-        rng = np.random.default_rng((self._seed, epoch, step))
-        size = self._sizes[epoch]
-        places = rng.integers(0, len(self._answers.soft.views), len(rows))
-        crops = np.zeros((len(rows), size, size, 3), dtype=np.uint8)
-        for place, row in enumerate(rows):
-            photo = self._pixels.photo(row)
-            number = self._answers.soft.views[places[place]]
-            crop = view(VIEW_SEED, int(row), number, *photo.size)
-            box = nearby_box(rng, crop.box, *photo.size)
-            crops[place] = View(box, mirrored=bool(rng.integers(2))).cut(photo, size)
-        targets, teacher = self._answers.of(rows, places)
-        inputs = normalised(jittered(crops, rng)).contiguous(memory_format=torch.channels_last)
-        return Batch(inputs, targets, teacher)
+    def _prepare(self, rows: NDArray[np.int64], places: range, epoch: int, size: int, device: torch.device) -> Batch:
+        # One generator a photo: what it draws does not depend on who else is in the batch.
+        rngs = [np.random.default_rng((self._recipe.seed, epoch, place)) for place in places]
+        part, numbers = rows[places.start : places.stop], self._answers.soft.views
+        chosen = np.array([rng.integers(0, len(numbers)) for rng in rngs])
+        photos = [self._pixels.pixels(row) for row in part]
+        views = []
+        for row, photo, rng, which in zip(part, photos, rngs, chosen, strict=True):
+            width, height = photo.shape[1], photo.shape[0]
+            seen = view(VIEW_SEED, int(row), numbers[which], width, height)
+            views.append(View(nearby_box(rng, seen.box, width, height), mirrored=bool(rng.integers(2))))
+        targets, teacher = self._answers.of(part, chosen)
+        crops = augment.crops(photos, views, size, device)
+        return Batch(augment.jittered(crops, rngs, self._served.mean, self._served.std), targets, teacher)
 
-    def val_inputs(self) -> Iterator[Tensor]:
-        if self._val is None:
-            _, val = train_and_val(self._answers.posts)
-            self._val = np.zeros((len(val), 224, 224, 3), dtype=np.uint8)
-            for place, row in enumerate(val):
-                photo = self._pixels.photo(row)
-                self._val[place] = view(VIEW_SEED, int(row), 0, *photo.size).cut(photo, 224)
-        for start in range(0, len(self._val), 64):
-            yield normalised(self._val[start : start + 64]).contiguous(memory_format=torch.channels_last)
-
-
-def jittered(crops: NDArray[np.uint8], rng: np.random.Generator, strength: float = 0.25) -> NDArray[np.uint8]:
-    """Crops (B, H, W, 3) with brightness, contrast and the colours' balance shifted at random, each photo by itself."""
-    gain = rng.uniform(1 - strength, 1 + strength, (len(crops), 1, 1, 1)) * rng.uniform(
-        1 - strength / 4, 1 + strength / 4, (len(crops), 1, 1, 3)
-    )
-    shift = 255 * rng.uniform(-strength / 2, strength / 2, (len(crops), 1, 1, 1))
-    middle = crops.mean(axis=(1, 2, 3), keepdims=True)
-    levels = crops.astype(np.float32)
-    levels -= middle.astype(np.float32)
-    levels *= gain.astype(np.float32)
-    levels += (middle + shift).astype(np.float32)
-    return np.clip(levels, 0, 255, out=levels).astype(np.uint8)
+    def val_inputs(self, turns: slice) -> Iterator[Tensor]:
+        _, val = train_and_val(self._answers.posts)
+        rows = val[turns]
+        for start in range(0, len(rows), 64):
+            tensors = [to_tensor(self._pixels.photo(row), self._served) for row in rows[start : start + 64]]
+            yield torch.from_numpy(np.stack(tensors))
 
 
 class FeatureTask:
@@ -130,34 +119,34 @@ class FeatureTask:
         answers: Answers,
         features: Sequence[NDArray[np.float16]],
         views: Sequence[int],
-        batch: int,
-        seed: int,
+        recipe: Recipe,
     ) -> None:
         self.network = network
         self.val_labels = answers.val_labels()
-        self._answers, self._features, self._batch, self._seed = answers, features, batch, seed
+        self._answers, self._features, self._recipe = answers, features, recipe
         self._places = np.array([answers.soft.views.index(number) for number in views])
 
     def steps(self, epoch: int) -> int:
-        return len(self._answers.rows(0, self._seed)) // self._batch
+        return len(self._answers.rows(0, self._recipe.seed)) // self._recipe.batch
 
-    def batches(self, epoch: int) -> Iterator[Batch]:
-        rows = self._answers.rows(epoch, self._seed)
-        rng = np.random.default_rng((self._seed, epoch))
+    def batches(self, epoch: int, share: slice) -> Iterator[Batch]:
+        rows = self._answers.rows(epoch, self._recipe.seed)
+        rng = np.random.default_rng((self._recipe.seed, epoch))
         chosen = rng.integers(0, len(self._features), len(rows))
 
         def prepare(step: int) -> Batch:
-            part = slice(step * self._batch, (step + 1) * self._batch)
+            part = slice(step * self._recipe.batch + share.start, step * self._recipe.batch + share.stop)
             inputs = np.stack([self._features[k][row] for k, row in zip(chosen[part], rows[part], strict=True)])
             targets, teacher = self._answers.of(rows[part], self._places[chosen[part]])
             return Batch(torch.from_numpy(inputs).float(), targets, teacher)
 
         return ahead(prepare, self.steps(epoch))
 
-    def val_inputs(self) -> Iterator[Tensor]:
+    def val_inputs(self, turns: slice) -> Iterator[Tensor]:
         _, val = train_and_val(self._answers.posts)
-        for start in range(0, len(val), 256):
-            yield torch.from_numpy(np.array(self._features[0][val[start : start + 256]])).float()
+        rows = val[turns]
+        for start in range(0, len(rows), 256):
+            yield torch.from_numpy(np.array(self._features[0][rows[start : start + 256]])).float()
 
 
 def ahead(prepare: Callable[[int], Batch], steps: int, depth: int = 3) -> Iterator[Batch]:

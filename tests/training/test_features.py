@@ -118,18 +118,20 @@ def test_command_computes_the_views_it_is_given(
     assert available_views(tmp_path, "teacher", posts) == [0, 3]
 
 
-def test_pool5_is_calibrated_on_training_photos_only(
-    photos_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("name", "layers"), [("vgg16", 31), ("vgg16_pool4", 24)])
+def test_vgg16_is_calibrated_on_training_photos_only(
+    name: str, layers: int, photos_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[NDArray[np.uint8]] = []
 
-    def trunk(wheels: Path, calibration: NDArray[np.uint8]) -> Trunk:
+    def trunk(wheels: Path, calibration: NDArray[np.uint8], number: int) -> Trunk:
         given.append(calibration)
+        assert number == layers
         return _mean_colour
 
-    monkeypatch.setattr(features, "pool5_trunk", trunk)
-    monkeypatch.setitem(features.SIZES, "vgg16", 32)
-    arguments = ["--trunk", "vgg16", "--data", str(photos_folder), "--cache", str(tmp_path), "--wheels", "wheels"]
+    monkeypatch.setattr(features, "vgg16_maps", trunk)
+    monkeypatch.setitem(features.SIZES, name, 32)
+    arguments = ["--trunk", name, "--data", str(photos_folder), "--cache", str(tmp_path), "--wheels", "wheels"]
     assert main(arguments) == 0
     posts, pixels = open_data(photos_folder, tmp_path)
     train = np.flatnonzero(posts.split == "train")

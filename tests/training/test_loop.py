@@ -20,7 +20,10 @@ from torch import Tensor, nn
 from hashstagram.errors import DataError
 from training import loop, metrics
 from training.checkpoint import Checkpoints
-from training.loop import Batch, Recipe, fit, val_scores
+from training.device import Device
+from training.distributed import Processes, processes
+from training.loop import SCORES, Batch, Trainer, fit, val_scores
+from training.recipes import Recipe
 
 TAGS = 7
 RECIPE = Recipe("blobs", epochs=4, learning_rate=0.02, weight_decay=0.05, batch=16, mixup=0.4, seed=5)
@@ -59,16 +62,16 @@ class Blobs:
     def steps(self, epoch: int) -> int:
         return self._steps
 
-    def batches(self, epoch: int) -> Iterator[Batch]:
+    def batches(self, epoch: int, share: slice) -> Iterator[Batch]:
         for step in range(self._steps):
             if self._stop is not None and (epoch, step) == (1, 3):
                 self._stop()
             inputs, tags = self._points((epoch, step))
             teacher = torch.from_numpy(self._teacher[tags]).float()
-            yield Batch(inputs, torch.eye(TAGS)[torch.from_numpy(tags)], teacher)
+            yield Batch(inputs[share], torch.eye(TAGS)[torch.from_numpy(tags)][share], teacher[share])
 
-    def val_inputs(self) -> Iterator[Tensor]:
-        yield from torch.split(self._val, 10)
+    def val_inputs(self, turns: slice) -> Iterator[Tensor]:
+        yield from torch.split(self._val[turns], 10)
 
 
 def _weights(out: Path) -> dict[str, Tensor]:
@@ -122,6 +125,7 @@ def test_the_best_epoch_is_kept_with_the_weights_that_scored_so(uninterrupted: P
     found = metrics.per_photo(val_scores(task, task.network), task.val_labels)
     for name, values in found.items():
         assert best["best"][name] == pytest.approx(values.mean())
+    assert np.allclose(np.load(uninterrupted / SCORES), val_scores(task, task.network), atol=1e-6)
     assert best["best"]["precision_at_1"] > 0.3 + task.val_labels.mean(axis=0).max()
 
 
@@ -161,7 +165,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     before = (tmp_path / "checkpoint.pt").read_bytes()
 
     class Refusing(Blobs):
-        def batches(self, epoch: int) -> Iterator[Batch]:
+        def batches(self, epoch: int, share: slice) -> Iterator[Batch]:
             raise AssertionError
 
     assert fit(Refusing(), recipe, tmp_path) == best
@@ -211,7 +215,101 @@ def test_the_loss_is_that_of_the_tags_and_the_angle_to_the_teacher() -> None:
 
 def test_device_and_precision_are_said_with_their_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fit(Blobs(), replace(RECIPE, epochs=1), tmp_path)
-    assert f"blobs: {loop.device_and_precision()[2]}; 1 epochs, seed 5" in capsys.readouterr().out
+    assert f"blobs: {Device.best().reason}; 1 epochs, seed 5" in capsys.readouterr().out
+
+
+def test_a_batch_in_parts_is_the_batch(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    batch = next(Blobs().batches(0, slice(0, 16)))
+    whole, parts = (Trainer(Plain().network, RECIPE, Processes(), accumulate) for accumulate in (1, 4))
+    for _ in range(3):
+        losses = [float(trainer.step(batch, 0.02, 0.5)) for trainer in (whole, parts)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-2)
+    for one, other in zip(whole.network.parameters(), parts.network.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=2e-2)
+
+
+def test_memory_that_runs_out_is_said_with_what_to_try(tmp_path: Path) -> None:
+    class Hungry(_Network):
+        def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+            if self.training and len(inputs) > 4:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+            return super().forward(inputs)
+
+    task = Blobs()
+    task.network = Hungry()
+    sentence = r"ran out with 16 photos at a time\. Repeat the command with --accumulate 2: 8 at a time"
+    with pytest.raises(DataError, match=sentence):
+        fit(task, RECIPE, tmp_path)
+    with pytest.raises(DataError, match="with 8 photos at a time"):
+        fit(task, RECIPE, tmp_path, accumulate=2)
+    assert fit(task, RECIPE, tmp_path, accumulate=4)["precision_at_1"] > 0.3
+
+
+def test_a_metric_that_leaps_stops_the_run_after_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = Blobs()
+    quality = iter([0.4, 0.5, 1.0])
+
+    def scores(task: Blobs, network: nn.Module, turns: slice) -> NDArray[np.float32]:
+        right, there = next(quality), task.val_labels.astype(np.float32)
+        return np.where(np.arange(len(there))[:, None] < right * len(there), there, 1 - there)
+
+    monkeypatch.setattr(loop, "val_scores", scores)
+    with pytest.raises(DataError, match="Usual causes: near-duplicates"):
+        fit(task, RECIPE, tmp_path)
+    state = Checkpoints(tmp_path).latest()
+    assert state is not None
+    assert state["epoch"] == 2
+
+
+class Plain(Blobs):
+    """Without dropout and batch normalisation, whose draws and statistics are each process's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.network = _Linear()
+
+
+class _Linear(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.tags, self.teacher = nn.Linear(8, 32), nn.Linear(32, TAGS), nn.Linear(32, 5)
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        features = torch.relu(self.body(inputs))
+        return self.tags(features), self.teacher(features)
+
+
+def test_two_processes_follow_the_curve_of_one(tmp_path: Path) -> None:
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    fit(Plain(), RECIPE, alone)
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", __file__]
+    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    process = subprocess.run(
+        [*command, "--together", str(together)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    assert "; 2 processes" in process.stdout
+    for name in ("train/loss", "val/precision_at_1", "val/recall_at_5"):
+        ours, theirs = _curve(alone, name), _curve(together, name)
+        assert [step for step, _ in theirs] == [step for step, _ in ours] == [6, 12, 18, 24]
+        assert [value for _, value in theirs] == pytest.approx([value for _, value in ours], rel=2e-2)
+    assert np.allclose(np.load(together / SCORES), np.load(alone / SCORES), atol=0.1)
+
+
+def test_a_batch_that_cannot_be_divided_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"16 photos cannot be divided among 3 processes\. Give .*--batch 18"):
+        fit(Plain(), RECIPE, tmp_path / "run", processes=Processes(1, 3))
+    assert not (tmp_path / "run").exists()
 
 
 def _stuck(out: Path) -> None:
@@ -221,4 +319,8 @@ def _stuck(out: Path) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    fit(Blobs(lambda: _stuck(Path(sys.argv[1]))), RECIPE, Path(sys.argv[1]))
+    if sys.argv[1] == "--together":
+        with processes() as joined:
+            fit(Plain(), RECIPE, Path(sys.argv[2]), processes=joined)
+    else:
+        fit(Blobs(lambda: _stuck(Path(sys.argv[1]))), RECIPE, Path(sys.argv[1]))

@@ -13,31 +13,7 @@ from torch import Tensor, nn
 from hashstagram.errors import DataError
 from training import metrics, targets
 from training.split import train_and_val
-from training.targets import main, mixup, read_soft_tags
-
-
-def test_mixup_mixes_inputs_and_targets_alike() -> None:
-    inputs, labels = torch.eye(16).view(16, 4, 4), torch.eye(16)
-    mixed, targets = mixup(inputs, labels, torch.Generator().manual_seed(3))
-    assert mixed.shape == (16, 4, 4)
-    assert torch.equal(mixed.flatten(1), targets)
-    assert torch.allclose(targets.sum(dim=1), torch.ones(16))
-    assert (targets >= 0).all()
-    # Each photo gives a share to itself and the rest to one partner, and each is somebody's partner once.
-    assert ((targets > 0).sum(dim=1) <= 2).all()
-    assert torch.allclose((targets - torch.diag(targets.diagonal())).sign().sum(dim=0), torch.ones(16), atol=1)
-
-
-def test_mixup_depends_on_its_generator_only() -> None:
-    inputs, labels = torch.randn(8, 5), torch.eye(8)
-    torch.manual_seed(0)
-    first = mixup(inputs, labels, torch.Generator().manual_seed(3))
-    torch.manual_seed(1)
-    again = mixup(inputs, labels, torch.Generator().manual_seed(3))
-    other = mixup(inputs, labels, torch.Generator().manual_seed(4))
-    assert torch.equal(first[0], again[0])
-    assert torch.equal(first[1], again[1])
-    assert not torch.equal(first[1], other[1])
+from training.targets import main, read_soft_tags
 
 
 class _Constant(nn.Module):

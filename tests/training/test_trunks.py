@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hashstagram.errors import DataError
 from hashstagram.networks import VGG16
 from hashstagram.photos import to_tensor
-from training.export import INPUT
+from training.students import SERVED
 from training.trunks import VGG16_FILE, VGG16_PACKAGE, member, normalised, vgg16_trunk
 
 Floats = NDArray[np.float64]
@@ -87,5 +87,5 @@ def test_training_normalises_as_the_library_does() -> None:
     from PIL import Image
 
     photo = np.random.default_rng(1).integers(0, 256, size=(246, 246, 3)).astype(np.uint8)
-    served = to_tensor(Image.fromarray(photo), INPUT)
+    served = to_tensor(Image.fromarray(photo), SERVED["vgg16"])
     assert np.allclose(normalised(photo[None, 11:-11, 11:-11])[0].numpy(), served, atol=1e-5)

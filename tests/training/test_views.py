@@ -9,7 +9,7 @@ from PIL import Image
 
 from hashstagram.photos import to_tensor
 from training.dataset import open_data
-from training.export import INPUT
+from training.students import SERVED
 from training.trunks import IMAGENET_MEAN, IMAGENET_STD
 from training.views import View, centre_box, nearby_box, random_box, view
 
@@ -24,7 +24,7 @@ def _smooth(width: int, height: int, seed: int = 0) -> Image.Image:
 
 def _as_served(photo: Image.Image) -> NDArray[np.float64]:
     """The grey levels (224, 224, 3) in the tensor that the library gives a published network."""
-    tensor = to_tensor(photo, INPUT).transpose(1, 2, 0).astype(np.float64)
+    tensor = to_tensor(photo, SERVED["vgg16"]).transpose(1, 2, 0).astype(np.float64)
     levels: NDArray[np.float64] = 255 * (tensor * np.array(IMAGENET_STD) + np.array(IMAGENET_MEAN))
     return levels
 
