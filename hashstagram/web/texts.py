@@ -50,7 +50,13 @@ MALFORMED = "The request cannot be understood. Send the photo as the file `photo
 NO_PHOTO_FIELD = "There is no photo in the request. Send it as the file `photo` of a multipart form."
 NOT_A_NUMBER = "{name} is {value!r}. Give a whole number from {least} to {most}."
 
-MODEL_NAMES = {"alexnet": "AlexNet", "vgg16": "VGG16", "hashnet": "HashNet"}
+MODEL_NAMES = {
+    "alexnet": "AlexNet",
+    "efficientnet_lite": "EfficientNet-Lite",
+    "hashnet": "HashNet",
+    "resnet18": "ResNet-18",
+    "vgg16": "VGG16",
+}
 
 RUNNING = "HashStagram answers on {address}"
 CANNOT_START = "HashStagram cannot start. {reason}"
