@@ -14,9 +14,10 @@ from hashstagram.errors import DataError
 from training import metrics
 from training.checkpoint import Checkpoints
 from training.dataset import Posts
-from training.evaluate import Sets, popularity_scores, score_sets
+from training.evaluate import popularity_scores, score_sets
 from training.export import val_logits
 from training.machine import Machine, noted
+from training.tables import Sets
 
 EPOCH_CURVE = "val/precision_at_1"
 
