@@ -45,14 +45,15 @@ def machine_table(outcome: Outcome) -> str:
         rows[f"machine{number}"] = str(machine)
         rows[f"device and precision{number}"] = machine.device
         rows[f"torch{number}"] = machine.torch
-        rows[f"code{number}"] = f"commit {machine.commit}" if machine.commit else "not in a git checkout"
+        commit = machine.commit if outcome.machines else ""
+        rows[f"code{number}"] = f"commit {commit}" if commit else "not recorded"
     rates = outcome.curves.get(_RATE, [])
     rows["epochs"] = f"{outcome.epochs} of {outcome.recipe['epochs']}, the best one was {outcome.best_epoch}"
     rows["minutes"] = f"{outcome.minutes:.1f}, evaluation included"
     rows["photos/s in training"] = f"{min(rates):.0f} to {max(rates):.0f} an epoch" if rates else "not recorded"
     text = _two_columns(rows)
     if not outcome.machines:
-        text += "\n\nThe run did not note its machine: machine, device, torch and code are those of writing this page."
+        text += "\n\nThe run did not note its machine: machine, device and torch are those of writing this page."
     return text
 
 

@@ -156,7 +156,8 @@ def test_a_machine_that_was_not_noted_is_looked_up_and_said_to_be(
     assert main(["--run", str(run), *where]) == 0
     text = (tmp_path / "page" / "report.md").read_text()
     assert _cells(text, "machine") == ["Abacus 9, 6 cores"]
-    assert "The run did not note its machine: machine, device, torch and code are those of writing this page." in text
+    assert _cells(text, "code") == ["not recorded"]
+    assert "The run did not note its machine: machine, device and torch are those of writing this page." in text
 
 
 def test_a_page_of_a_real_training(prepared: Any, runs: Path, tmp_path: Path) -> None:
