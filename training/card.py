@@ -1,7 +1,8 @@
 """Write the manifest's figures into README and model card: `python -m training.card`.
 
-A figure stands in a document between `<!-- NAME -->` and `<!-- /NAME -->`; everything between is replaced, the rest is
-prose and stays. With `--check` nothing is written and stale figures are an error.
+A figure stands in a document between `<!-- NAME -->` and `<!-- /NAME -->` (in the model card's front matter, which is
+YAML, after a `#`); everything between is replaced, the rest is prose and stays. With `--check` nothing is written and
+stale figures are an error.
 """
 
 import argparse
@@ -104,6 +105,33 @@ def sources(manifest: Manifest) -> str:
     return "\n".join(lines)
 
 
+def model_index(manifest: Manifest) -> str:
+    """The figures in the form that Hugging Face reads out of a card's front matter."""
+    names = {
+        "precision_at_1": "precision at 1",
+        "precision_at_5": "precision at 5",
+        "recall_at_5": "recall at 5",
+        "accuracy_at_5": "accuracy at 5",
+    }
+    lines = ["model-index:"]
+    for record in manifest.models:
+        lines += [f"- name: {record.id}", "  results:"]
+        for name, entry in record.metrics["val"].items():
+            lines += [
+                "  - task: {type: image-classification, name: hashtag recommendation}",
+                f"    dataset: {{type: photos_v1, name: '{SETS[name]} (n = {entry['photos']})', split: validation}}",
+                "    metrics:",
+                *[
+                    f"    - {{type: {key}, name: {label}, value: {entry[key]['value']}}}"
+                    for key, label in names.items()
+                ],
+            ]
+            if entry["mean_average_precision"] is not None:
+                value = entry["mean_average_precision"]
+                lines.append(f"    - {{type: mean_average_precision, name: mean average precision, value: {value}}}")
+    return "\n".join(lines)
+
+
 BLOCKS: dict[str, Callable[[Manifest], str]] = {
     "figures": figures,
     "sets": sets,
@@ -111,13 +139,14 @@ BLOCKS: dict[str, Callable[[Manifest], str]] = {
     "calibration": calibration,
     "companions": companions,
     "sources": sources,
+    "model-index": model_index,
 }
 
 
 def filled(text: str, manifest: Manifest) -> str:
     """The document with every block that it has brought up to date."""
     for name, make in BLOCKS.items():
-        found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
+        found = re.search(rf"<!-- {name} -->\n(.*?)(?:# )?<!-- /{name} -->", text, re.DOTALL)
         if found:
             text = f"{text[: found.start(1)]}{make(manifest)}\n{text[found.end(1) :]}"
     return text

@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from hashstagram.errors import DataError
-from training import metrics, mixup
+from training import machine, metrics, mixup
 from training.board import Board, Showcase
 from training.checkpoint import Checkpoints
 from training.device import Device, memory_in_words
@@ -187,6 +187,7 @@ def fit(
     checkpoints = Checkpoints(out)
     if processes.first:
         checkpoints.begin(asdict(recipe))
+        machine.note(out, machine.Machine.here(processes.world))
     processes.wait()
     trainer = Trainer(task.network, recipe, processes, accumulate)
     if processes.first:

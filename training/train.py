@@ -154,15 +154,14 @@ def showcase(posts: Posts, pixels: PixelCache, count: int = 8) -> Showcase:
     return Showcase(places.tolist(), cut_views(pixels, val[places].tolist(), 0, 224), true, tags)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The options of this command."""
-    result = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
+def parser(prog: str = "python -m training.train", description: str | None = __doc__) -> argparse.ArgumentParser:
+    """The options that say what is trained, on what and how."""
+    result = argparse.ArgumentParser(prog=prog, description=description)
     result.add_argument("--model", choices=sorted(RECIPES), required=True)
     where = result.add_argument_group("where")
     where.add_argument("--data", type=Path, required=True, help="folder in HARRISON's layout")
     where.add_argument("--protocol", choices=PROTOCOLS, help="what is held out (default: the data's own split)")
     where.add_argument("--cache", type=Path, default=Path("cache"), help="decoded pixels, features and soft tags")
-    where.add_argument("--out", type=Path, required=True, help="folder of this run: checkpoints, TensorBoard")
     where.add_argument("--wheels", type=Path, help="folder with the packages that training.trunks names")
     where.add_argument("--vgg16", type=Path, help="finished run of vgg16 (hashnet only)")
     where.add_argument("--alexnet", type=Path, help="finished run of alexnet (hashnet only)")
@@ -199,12 +198,34 @@ def recipe_of(arguments: argparse.Namespace) -> Recipe:
     changes = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     if arguments.init is not None:
         changes["init"] = tuple(arguments.init)
+    if arguments.shuffled_tags:
+        # The teacher knows nothing of our tags, but a control stands on the shuffled ones alone.
+        changes["distillation"] = 0.0
     return replace(recipe, **changes, dense=arguments.dense)
+
+
+def sources_of(arguments: argparse.Namespace, posts: Posts, pixels: PixelCache) -> Sources:
+    """What the command line names, divided by its protocol and, for the control, with shuffled tags."""
+    if arguments.protocol is not None:
+        posts = with_protocol(posts, arguments.protocol)
+    if arguments.shuffled_tags:
+        posts = shuffled_tags(posts, arguments.seed or RECIPES[arguments.model].seed)
+    return Sources(
+        posts,
+        pixels,
+        arguments.cache,
+        arguments.wheels,
+        arguments.vgg16,
+        arguments.alexnet,
+        arguments.shuffled_tags,
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line of this module."""
-    arguments = parser().parse_args(argv)
+    options = parser()
+    options.add_argument("--out", type=Path, required=True, help="folder of this run: checkpoints, TensorBoard")
+    arguments = options.parse_args(argv)
     try:
         recipe = recipe_of(arguments)
         torch.manual_seed(recipe.seed)
@@ -213,23 +234,17 @@ def main(argv: Sequence[str] | None = None) -> int:
                 # Decoded by one process, then read by all.
                 open_data(arguments.data, arguments.cache)
             together.wait()
-            posts, pixels = open_data(arguments.data, arguments.cache)
-            if arguments.protocol is not None:
-                posts = with_protocol(posts, arguments.protocol)
-            if arguments.shuffled_tags:
-                posts, recipe = shuffled_tags(posts, recipe.seed), replace(recipe, distillation=0.0)
-            sources = Sources(posts, pixels, arguments.cache, arguments.wheels, arguments.vgg16, arguments.alexnet,
-                              arguments.shuffled_tags)  # fmt: skip
+            sources = sources_of(arguments, *open_data(arguments.data, arguments.cache))
             best = fit(
                 task_of(recipe, sources),
                 recipe,
                 arguments.out,
                 processes=together,
                 accumulate=arguments.accumulate,
-                showcase=showcase(posts, pixels),
+                showcase=showcase(sources.posts, sources.pixels),
             )
             if arguments.shuffled_tags:
-                check_control(best, posts)
+                check_control(best, sources.posts)
     except HashStagramError as error:
         print(error, file=sys.stderr)
         return 2

