@@ -245,7 +245,7 @@ def test_a_clone_stays_small() -> None:
     sizes = {name(path): path.stat().st_size / MEGABYTE for path in (ROOT / "weights").glob("*.safetensors")}
 
     assert {file: size for file, size in sizes.items() if size > 50} == {}
-    assert sum(sizes.values()) <= 100
+    assert sum(sizes.values()) <= 150
 
 
 def test_ci_runs_the_tests() -> None:

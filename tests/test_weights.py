@@ -297,7 +297,7 @@ def test_bundled_files_are_what_their_records_say(bundled_weights: Path) -> None
         load_tensors(bundled_weights, record)
         assert record.vocabulary_sha256 == manifest.vocabulary.sha256
         assert record.bytes <= 50 * 10**6
-    assert sum(record.bytes for record in manifest.models) <= 100 * 10**6
+    assert sum(record.bytes for record in manifest.models) <= 150 * 10**6
 
 
 def test_bundled_models_recommend_no_platform_tag_by_sight(bundled_weights: Path) -> None:
