@@ -109,38 +109,43 @@ def task_of(recipe: Recipe, sources: Sources) -> Task:
     network = _student(recipe, posts, sources.wheels)
     if recipe.sizes:
         return PhotoTask(network, sources.answers(soft), sources.pixels, recipe, SERVED[recipe.model])
-    views = sources.views(recipe.features or "vgg16", soft)
     if recipe.model == "hashnet":
+        behind = _trunks(sources)[2]
+        views = sources.views(behind, soft) if behind else list(soft.views)
         features: list[NDArray[np.float16]] = [trunk_features(sources, number) for number in views]
     else:
+        views = sources.views(recipe.features, soft)
         features = [read_features(sources.cache, recipe.features, posts, number) for number in views]
     return FeatureTask(network, sources.answers(soft), features, views, recipe)
+
+
+def _trunks(sources: Sources) -> tuple[VGG16, AlexNet, str]:
+    """The two networks that hashnet stands on, and whose maps the first one takes: "" where it learned from photos."""
+    if sources.vgg16 is None or sources.alexnet is None:
+        raise DataError("hashnet stands on two trained trunks: name their runs with --vgg16 and --alexnet.")
+    vgg16, alexnet = (trained_network(run, sources.posts) for run in (sources.vgg16, sources.alexnet))
+    if not isinstance(vgg16, VGG16) or not isinstance(alexnet, AlexNet):
+        raise DataError(f"--vgg16 {sources.vgg16} and --alexnet {sources.alexnet} must be runs of those two models.")
+    return vgg16, alexnet, Checkpoints(sources.vgg16).recipe()["features"]
 
 
 @torch.inference_mode()
 def trunk_features(sources: Sources, number: int) -> NDArray[np.float16]:
     """Both single models' penultimate features side by side (n, 8192), for one view of every photo."""
-    if sources.vgg16 is None or sources.alexnet is None:
-        raise DataError("hashnet stands on two trained trunks: name their runs with --vgg16 and --alexnet.")
     posts, device = sources.posts, Device.best()
-    vgg16, alexnet = trained_network(sources.vgg16, posts), trained_network(sources.alexnet, posts)
-    if not isinstance(vgg16, VGG16) or not isinstance(alexnet, AlexNet):
-        raise DataError(f"--vgg16 {sources.vgg16} and --alexnet {sources.alexnet} must be runs of those two models.")
-    maps = read_features(sources.cache, Checkpoints(sources.vgg16).recipe()["features"], posts, number)
+    vgg16, alexnet, behind = _trunks(sources)
+    maps = read_features(sources.cache, behind, posts, number) if behind else None
     joined = np.empty((len(posts), vgg16.penultimate_width + alexnet.penultimate_width), dtype=np.float16)
-    vgg16, alexnet = (
+    for network in (vgg16, alexnet):
         network.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        for network in (vgg16, alexnet)
-    )
     mean, std = SERVED["alexnet"].mean, SERVED["alexnet"].std
     for begin in tqdm(range(0, len(posts), 64), desc=f"trunks, view {number}", mininterval=5):
         rows = range(begin, min(begin + 64, len(posts)))
         photos = device.put(normalised(cut_views(sources.pixels, rows, number, 224), mean, std))
+        seen = photos if maps is None else device.put(torch.from_numpy(np.array(maps[begin : rows.stop])).float())
         with device.autocast():
-            # Without its frozen layers, the network of a vgg16 run takes their maps.
-            seen = [vgg16.penultimate(device.put(torch.from_numpy(np.array(maps[begin : rows.stop])).float())),
-                    alexnet.penultimate(photos)]  # fmt: skip
-        joined[begin : rows.stop] = torch.cat(seen, dim=1).float().cpu().numpy()
+            both = torch.cat([vgg16.penultimate(seen), alexnet.penultimate(photos)], dim=1)
+        joined[begin : rows.stop] = both.float().cpu().numpy()
     return joined
 
 

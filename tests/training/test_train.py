@@ -85,6 +85,20 @@ def test_hashnet_learns_from_what_its_two_trunks_see(prepared: Any, runs: Path) 
     assert joined[:, 4096:].any(axis=1).all()
 
 
+@pytest.mark.usefixtures("small_networks")
+def test_hashnet_stands_on_a_vgg16_that_was_trained_whole_too(
+    prepared: Any, runs: Path, wheels: Path, tmp_path: Path
+) -> None:
+    options = ("--model", "vgg16", "--init", "imagenet", "--wheels", str(wheels), "--sizes", "64x1", "--batch", "32")
+    assert main(_command(prepared, tmp_path / "vgg16", *options)) == 0
+    trunks = ("--vgg16", str(tmp_path / "vgg16"), "--alexnet", str(runs / "alexnet"))
+    assert (
+        main(_command(prepared, tmp_path / "hashnet", "--model", "hashnet", "--epochs", "1", "--batch", "32", *trunks))
+        == 0
+    )
+    assert Checkpoints(tmp_path / "hashnet").best()["epoch"] == 0
+
+
 def test_sizes_are_given_with_their_epochs() -> None:
     assert sizes_of("128x2,224x1") == (128, 128, 224)
     for wrong in ("128", "128x", "x3", "128x2;224x1", "128x0", "32x4", "-128x2", "128x-1", ""):
