@@ -161,7 +161,7 @@ def test_a_photo_gets_its_hashtags_and_another_model_gives_its_own(
 def test_every_example_is_answered(visit: Open, server: Server, size: dict[str, Any]) -> None:
     page = visit(**size)
     examples = sorted((ROOT / "examples").glob("*.jpg"))
-    assert page.locator("#examples button").count() == len(examples)
+    expect(page.locator("#examples button")).to_have_count(len(examples))
 
     for example in examples:
         button = page.get_by_role("button", name=example.stem.replace("_", " ").capitalize(), exact=True)
