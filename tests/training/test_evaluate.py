@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_posts import made_posts
 
 from hashstagram.vocabulary import Vocabulary
 from training import metrics
@@ -33,15 +34,11 @@ def _posts() -> Posts:
     train = [{0}, {0}, {0}, {0, 1}, {1}, {1, 2}, {2}, {3}, {4, 3}, {3, 0}]
     val = [{0}, {1, 3}, {5, 6, 0, 1}, {4, 6}]
     tags = np.array([[tag in photo for tag in range(8)] for photo in [*train, *val]])
-    return Posts(
-        root=Path("nowhere"),
-        photos=tuple(f"{number}.jpg" for number in range(14)),
-        tags=tags,
+    return made_posts(
+        tags,
         sources=np.array(["pp_clothing"] * 10 + ["coco128", "pp_clothing", "coco128", "gap_life"]),
-        groups=np.arange(14),
         split=np.array(["train"] * 10 + ["val"] * 4),
         vocabulary=Vocabulary(tuple("abcdefgh")),
-        readable=np.ones(14, dtype=np.bool_),
     )
 
 

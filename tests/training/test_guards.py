@@ -1,13 +1,11 @@
 """What must not go unnoticed: a model that is told the answer."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from made_posts import made_posts
 from numpy.typing import NDArray
 
 from hashstagram.errors import DataError
-from hashstagram.vocabulary import Vocabulary
 from training import metrics
 from training.dataset import Posts
 from training.guards import JumpGuard, check_control, shuffled_tags
@@ -21,16 +19,7 @@ def _posts(count: int = 1000) -> Posts:
     random = np.random.default_rng(6)
     tags = random.random((count, TAGS)) < np.linspace(0.4, 0.05, TAGS)
     tags[:, 0] |= ~tags.any(axis=1)
-    return Posts(
-        root=Path("nowhere"),
-        photos=tuple(f"{number}.jpg" for number in range(count)),
-        tags=tags,
-        sources=np.array(["harrison"] * count),
-        groups=np.arange(count),
-        split=np.array([""] * count),
-        vocabulary=Vocabulary(tuple("abcdefghijkl")),
-        readable=np.arange(count) != 5,
-    )
+    return made_posts(tags, readable=np.arange(count) != 5)
 
 
 def _learned(posts: Posts, seen: NDArray[np.float64]) -> dict[str, float]:

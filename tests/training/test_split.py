@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_posts import made_posts
 
 from hashstagram.errors import DataError, SettingError
-from hashstagram.vocabulary import Vocabulary
 from training import split as splits
 from training.dataset import Posts, read_posts
 from training.split import (
@@ -32,14 +32,12 @@ def _posts(
 ) -> Posts:
     readable = np.ones(count, dtype=np.bool_)
     readable[list(unreadable)] = False
-    return Posts(
-        root=Path("nowhere"),
+    return made_posts(
+        np.ones((count, 1), dtype=np.bool_),
         photos=tuple(f"photos/{number}.jpg" for number in range(count)),
-        tags=np.ones((count, 1), dtype=np.bool_),
         sources=np.array(sources or ["harrison"] * count),
         groups=np.array(groups or range(count), dtype=np.int64),
         split=np.array(split or [""] * count),
-        vocabulary=Vocabulary(("love",)),
         readable=readable,
     )
 

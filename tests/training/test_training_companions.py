@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from made_posts import made_posts
 from numpy.typing import NDArray
 from torch import nn
 
 from hashstagram.companions import load_companions
-from hashstagram.vocabulary import Vocabulary
 from hashstagram.weights import Manifest, load_vocabulary
 from training import companions
 from training.companions import implications, main, noisy_or, noisy_or_scores, publish, tensors_of, train_and_score
@@ -20,20 +20,6 @@ INPUTS, OUTPUTS = 12, 48
 
 
 Learned = tuple[dict[str, NDArray[Any]], dict[str, Any]]
-
-
-def _posts(tags: NDArray[np.bool_]) -> Posts:
-    count = len(tags)
-    return Posts(
-        root=Path("nowhere"),
-        photos=tuple(f"{number}.jpg" for number in range(count)),
-        tags=tags,
-        sources=np.array(["harrison"] * count),
-        groups=np.arange(count),
-        split=np.array([""] * count),
-        vocabulary=Vocabulary(tuple(f"tag{number}" for number in range(INPUTS + OUTPUTS))),
-        readable=np.ones(count, dtype=np.bool_),
-    )
 
 
 def _written(count: int = 2500) -> Posts:
@@ -46,7 +32,7 @@ def _written(count: int = 2500) -> Posts:
             for companion in (2 * seen, 2 * seen + 1):
                 post[INPUTS + companion] |= random.random() < 0.6
         post[INPUTS + 24 :] |= random.random(24) < np.linspace(0.12, 0.01, 24)
-    return _posts(tags)
+    return made_posts(tags)
 
 
 def _photographed() -> Posts:
@@ -54,7 +40,7 @@ def _photographed() -> Posts:
     tags = np.zeros((240, INPUTS + OUTPUTS), dtype=np.bool_)
     tags[np.arange(240), np.arange(240) % INPUTS] = True
     tags[tags[:, 1], 0] = True
-    return _posts(tags)
+    return made_posts(tags)
 
 
 @pytest.fixture(scope="module")
