@@ -215,9 +215,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--parts", nargs=2, default=(), metavar="ID", help="the trunks' models (hashnet)")
     arguments = parser.parse_args(argv)
     try:
-        posts, _ = open_data(arguments.data, arguments.cache)
-        if arguments.protocol is not None:
-            posts = with_protocol(posts, arguments.protocol)
+        posts = with_protocol(open_data(arguments.data, arguments.cache)[0], arguments.protocol)
         record = export(
             arguments.run, posts, arguments.cache, arguments.weights, arguments.tag, arguments.wheels, arguments.parts
         )

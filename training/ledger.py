@@ -114,9 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--ledger", type=Path, default=Path("training/LEDGER.md"), help="the list to write into")
     arguments = parser.parse_args(argv)
     try:
-        posts, _ = open_data(arguments.data, arguments.cache)
-        if arguments.protocol is not None:
-            posts = with_protocol(posts, arguments.protocol)
+        posts = with_protocol(open_data(arguments.data, arguments.cache)[0], arguments.protocol)
         name = arguments.name or arguments.run.resolve().name
         row = row_of(outcome_of(arguments.run, posts), name, arguments.note)
         enter(arguments.ledger, row)

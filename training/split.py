@@ -62,12 +62,15 @@ def _paper(posts: Posts) -> NDArray[np.str_]:
     return split
 
 
-def with_protocol(posts: Posts, protocol: str) -> Posts:
+def with_protocol(posts: Posts, protocol: str | None) -> Posts:
     """The same posts, divided by `own`, `notebook` or `paper` for everything that asks for train and val.
+
+    None is what `default_protocol` says.
 
     Raises SettingError for another name; DataError where the data names no split of its own (own) or is not HARRISON
     as published (paper).
     """
+    protocol = protocol or default_protocol(posts)
     if protocol == "own":
         if (posts.split == "").all():
             raise DataError(
@@ -93,7 +96,7 @@ def train_and_val(posts: Posts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     Raises DataError for a split that is neither train nor val, and where a group of near-duplicates lies on both
     sides.
     """
-    split = with_protocol(posts, default_protocol(posts)).split
+    split = with_protocol(posts, None).split
     unknown = np.flatnonzero((split != "train") & (split != "val"))
     if len(unknown):
         raise DataError(

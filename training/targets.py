@@ -124,9 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="where the teacher's features are")
     arguments = parser.parse_args(argv)
     try:
-        posts, _ = open_data(arguments.data, arguments.cache)
-        if arguments.protocol is not None:
-            posts = with_protocol(posts, arguments.protocol)
+        posts = with_protocol(open_data(arguments.data, arguments.cache)[0], arguments.protocol)
         compute(posts, arguments.cache)
     except HashStagramError as error:
         print(error, file=sys.stderr)

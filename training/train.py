@@ -110,7 +110,7 @@ def task_of(recipe: Recipe, sources: Sources) -> Task:
     if recipe.sizes:
         return PhotoTask(network, sources.answers(soft), sources.pixels, recipe, SERVED[recipe.model])
     if recipe.model == "hashnet":
-        behind = _trunks(sources)[2]
+        behind = _behind(_trunks(sources)[0])
         views = sources.views(behind, soft) if behind else list(soft.views)
         features: list[NDArray[np.float16]] = [trunk_features(sources, number) for number in views]
     else:
@@ -119,21 +119,27 @@ def task_of(recipe: Recipe, sources: Sources) -> Task:
     return FeatureTask(network, sources.answers(soft), features, views, recipe)
 
 
-def _trunks(sources: Sources) -> tuple[VGG16, AlexNet, str]:
-    """The two networks that hashnet stands on, and whose maps the first one takes: "" where it learned from photos."""
+def _trunks(sources: Sources) -> tuple[Path, Path]:
+    """The runs of vgg16 and alexnet that hashnet stands on. Raises DataError where they are not given."""
     if sources.vgg16 is None or sources.alexnet is None:
         raise DataError("hashnet stands on two trained trunks: name their runs with --vgg16 and --alexnet.")
-    vgg16, alexnet = (trained_network(run, sources.posts) for run in (sources.vgg16, sources.alexnet))
-    if not isinstance(vgg16, VGG16) or not isinstance(alexnet, AlexNet):
-        raise DataError(f"--vgg16 {sources.vgg16} and --alexnet {sources.alexnet} must be runs of those two models.")
-    return vgg16, alexnet, Checkpoints(sources.vgg16).recipe()["features"]
+    return sources.vgg16, sources.alexnet
+
+
+def _behind(run: Path) -> str:
+    """Which trunk's maps a run's network takes, without its frozen layers; "" where it learned from photos."""
+    features: str = Checkpoints(run).recipe()["features"]
+    return features
 
 
 @torch.inference_mode()
 def trunk_features(sources: Sources, number: int) -> NDArray[np.float16]:
     """Both single models' penultimate features side by side (n, 8192), for one view of every photo."""
-    posts, device = sources.posts, Device.best()
-    vgg16, alexnet, behind = _trunks(sources)
+    posts, device, runs = sources.posts, Device.best(), _trunks(sources)
+    vgg16, alexnet = (trained_network(run, posts) for run in runs)
+    if not isinstance(vgg16, VGG16) or not isinstance(alexnet, AlexNet):
+        raise DataError(f"--vgg16 {runs[0]} and --alexnet {runs[1]} must be runs of those two models.")
+    behind = _behind(runs[0])
     maps = read_features(sources.cache, behind, posts, number) if behind else None
     joined = np.empty((len(posts), vgg16.penultimate_width + alexnet.penultimate_width), dtype=np.float16)
     for network in (vgg16, alexnet):
@@ -211,8 +217,7 @@ def recipe_of(arguments: argparse.Namespace) -> Recipe:
 
 def sources_of(arguments: argparse.Namespace, posts: Posts, pixels: PixelCache) -> Sources:
     """What the command line names, divided by its protocol and, for the control, with shuffled tags."""
-    if arguments.protocol is not None:
-        posts = with_protocol(posts, arguments.protocol)
+    posts = with_protocol(posts, arguments.protocol)
     if arguments.shuffled_tags:
         posts = shuffled_tags(posts, arguments.seed or RECIPES[arguments.model].seed)
     return Sources(
@@ -235,11 +240,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         recipe = recipe_of(arguments)
         torch.manual_seed(recipe.seed)
         with processes() as together:
+            # Decoded by the first process, then read by the others.
+            if not together.first:
+                together.wait()
+            posts, pixels = open_data(arguments.data, arguments.cache)
             if together.first:
-                # Decoded by one process, then read by all.
-                open_data(arguments.data, arguments.cache)
-            together.wait()
-            sources = sources_of(arguments, *open_data(arguments.data, arguments.cache))
+                together.wait()
+            sources = sources_of(arguments, posts, pixels)
             best = fit(
                 task_of(recipe, sources),
                 recipe,

@@ -8,6 +8,7 @@ int8) only ever answers during training. No file of them is part of this project
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
@@ -101,6 +102,16 @@ def normalised(
     return (tensor - torch.tensor(mean).view(1, 3, 1, 1) * 255) / (torch.tensor(std).view(1, 3, 1, 1) * 255)
 
 
+def _one_by_one(compiled: Any, *normalisation: Sequence[float]) -> Trunk:
+    """A compiled network of one input and output as a trunk: it is asked photo by photo."""
+
+    def run(photos: NDArray[np.uint8]) -> NDArray[np.float16]:
+        tensors = normalised(photos, *normalisation).numpy()
+        return np.concatenate([compiled(tensor[None])[0] for tensor in tensors]).astype(np.float16)
+
+    return run
+
+
 def vgg16_maps(wheels: Path, calibration: NDArray[np.uint8], layers: int) -> Trunk:
     """VGG16's first `layers` convolutional layers in int8 (OpenVINO, quantised by NNCF on the photos `calibration`).
 
@@ -116,13 +127,7 @@ def vgg16_maps(wheels: Path, calibration: NDArray[np.uint8], layers: int) -> Tru
     model = ov.convert_model(trunk, example_input=normalised(calibration[:1]), input=[1, 3, 224, 224])
     data = nncf.Dataset([normalised(photo[None]).numpy() for photo in calibration])
     quantised = nncf.quantize(model, data, preset=nncf.QuantizationPreset.MIXED, subset_size=len(calibration))
-    compiled = ov.Core().compile_model(quantised, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
-
-    def run(photos: NDArray[np.uint8]) -> NDArray[np.float16]:
-        tensors = normalised(photos).numpy()
-        return np.concatenate([compiled(tensor[None])[0] for tensor in tensors]).astype(np.float16)
-
-    return run
+    return _one_by_one(ov.Core().compile_model(quantised, "CPU", {"PERFORMANCE_HINT": "LATENCY"}))
 
 
 def lite_maps(wheels: Path) -> Trunk:
@@ -132,13 +137,7 @@ def lite_maps(wheels: Path) -> Trunk:
     trunk = lite_network(wheels, 1).eval().trunk
     model = ov.convert_model(trunk, example_input=torch.zeros(1, 3, 224, 224), input=[1, 3, 224, 224])
     precise = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-    compiled = ov.Core().compile_model(model, "CPU", precise)
-
-    def run(photos: NDArray[np.uint8]) -> NDArray[np.float16]:
-        tensors = normalised(photos, LITE_MEAN, LITE_STD).numpy()
-        return np.concatenate([compiled(tensor[None])[0] for tensor in tensors]).astype(np.float16)
-
-    return run
+    return _one_by_one(ov.Core().compile_model(model, "CPU", precise), LITE_MEAN, LITE_STD)
 
 
 def teacher_trunk(wheels: Path, scratch: Path) -> Trunk:

@@ -113,13 +113,9 @@ class EfficientNetLite(Network):
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(self.penultimate_width, num_tags)
 
-    def penultimate_of_trunk(self, maps: Tensor) -> Tensor:
-        """The trunk's maps (B, 120, H/16, W/16) to penultimate features (B, 1280)."""
-        features: Tensor = self.tail(maps).mean((2, 3))
-        return features
-
     def penultimate(self, photos: Tensor) -> Tensor:
-        return self.penultimate_of_trunk(self.trunk(photos))
+        features: Tensor = self.tail(self.trunk(photos)).mean((2, 3))
+        return features
 
     def classify(self, features: Tensor) -> Tensor:
         logits: Tensor = self.fc(self.dropout(features))

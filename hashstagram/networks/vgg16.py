@@ -44,18 +44,10 @@ class VGG16(Network):
             linear(4096, num_tags, fc8),
         )
 
-    def pool5(self, photos: Tensor) -> Tensor:
-        """Photos (B, 3, H, W), normalised, to the trunk's last feature maps (B, 512, 7, 7)."""
-        maps: Tensor = self.avgpool(self.features(photos))
-        return maps
-
-    def penultimate_of_pool5(self, maps: Tensor) -> Tensor:
-        """The trunk's maps (B, 512, 7, 7) to penultimate features (B, 4096): training keeps the maps on disk."""
-        features: Tensor = self.classifier[:-1](torch.flatten(maps, 1))
-        return features
-
     def penultimate(self, photos: Tensor) -> Tensor:
-        return self.penultimate_of_pool5(self.pool5(photos))
+        pooled = torch.flatten(self.avgpool(self.features(photos)), 1)
+        features: Tensor = self.classifier[:-1](pooled)
+        return features
 
     def classify(self, features: Tensor) -> Tensor:
         logits: Tensor = self.classifier[-1](features)

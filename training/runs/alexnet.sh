@@ -13,10 +13,4 @@ source "$(dirname "${BASH_SOURCE[0]}")/prepare.sh"
 start photos_v1 "$@"
 
 # 13 epochs at 128 pixels, 3 at 176, 2 at 224: the recipe in training/recipes.py.
-recipe=() short=(--sizes 64x1)
-if [ -n "$twin" ]; then recipe=(--sizes 64x3,96x1 --batch 32) short=(--sizes 64x1 --batch 32); fi
-
-teacher
-control alexnet "${short[@]}"
-train alexnet --model alexnet "${recipe[@]}"
-publish alexnet
+from_photos alexnet

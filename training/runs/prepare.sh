@@ -90,6 +90,16 @@ train() {
         --out "$out" "${protocol[@]}"
 }
 
+# from_photos MODEL: all steps of a network that learns whole, by its recipe in training/recipes.py; the twin's is small.
+from_photos() {
+    local recipe=() small=()
+    if [ -n "$twin" ]; then recipe=(--sizes 64x3,96x1 --batch 32) small=(--batch 32); fi
+    teacher
+    control "$1" --sizes 64x1 "${small[@]}"
+    train "$1" --model "$1" "${recipe[@]}"
+    publish "$1"
+}
+
 # control MODEL OPTION…: the same on shuffled tags, short. It must end where popularity stands, or tags of val leak.
 control() {
     local model=$1

@@ -15,10 +15,4 @@ source "$(dirname "${BASH_SOURCE[0]}")/prepare.sh"
 start photos_v2 "$@"
 
 # 9 epochs at 96 pixels, 3 at 128, served at 160: the recipe in training/recipes.py.
-recipe=() short=(--sizes 64x1)
-if [ -n "$twin" ]; then recipe=(--sizes 64x3,96x1 --batch 32) short=(--sizes 64x1 --batch 32); fi
-
-teacher
-control resnet18 "${short[@]}"
-train resnet18 --model resnet18 "${recipe[@]}"
-publish resnet18
+from_photos resnet18
