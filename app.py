@@ -11,13 +11,15 @@ from hashstagram import HashStagramError
 EXAMPLES = tuple(sorted((Path(__file__).parent / "examples").glob("*.jpg")))
 
 try:
+    from hashstagram.engines import cores
     from hashstagram.web.environment import Settings
     from hashstagram.web.page import build_page
     from hashstagram.web.server import serve
     from hashstagram.web.service import Service
 
+    cores.limit_from_environment()
     settings = Settings.from_environment()
-    service = Service(settings.models, workers=settings.workers, queue=settings.queue)
+    service = Service(settings.models, engine=settings.engine, workers=settings.workers, queue=settings.queue)
     demo = build_page(service, uploads=settings.uploads, examples=EXAMPLES)
 except HashStagramError as error:
     if __name__ != "__main__":

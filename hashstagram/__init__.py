@@ -19,7 +19,7 @@ from hashstagram.errors import (
     WeightsError,
 )
 from hashstagram.photos import Limits
-from hashstagram.recommender import Recommender, available_models, load_model
+from hashstagram.recommender import Recommender, available_models, compare, load_model
 from hashstagram.vocabulary import Vocabulary
 
 __version__ = "0.1.0"
@@ -39,5 +39,6 @@ __all__ = [
     "WeightsError",
     "__version__",
     "available_models",
+    "compare",
     "load_model",
 ]

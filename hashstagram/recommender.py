@@ -1,6 +1,6 @@
 """A photo in, hashtags out: the facade over photos, engines, companions and choice.
 
-PyTorch is imported when a model is loaded, so that looking at the list of models stays quick.
+What computes is imported when a model is loaded, so that looking at the list of models stays quick.
 """
 
 import os
@@ -12,13 +12,15 @@ from PIL import Image
 
 from hashstagram.choice import DEFAULT, Choice, Hashtag, Mask, Probabilities, hashtags
 from hashstagram.companions import Companions, load_companions, sigmoid
-from hashstagram.engines import Engine, Floats, open_engine
+from hashstagram.engines import Engine, Floats, Known, cores, open_engine
 from hashstagram.errors import PhotoError, WeightsError
-from hashstagram.photos import Photo, open_photo, to_tensor
+from hashstagram.manifest import Manifest
+from hashstagram.photos import Photo, Preprocessing, open_photo, to_tensor
+from hashstagram.records import Record
 from hashstagram.vocabulary import Vocabulary
-from hashstagram.weights import Manifest, Record, load_vocabulary, resolve
+from hashstagram.weights import load_vocabulary, resolve
 
-__all__ = ["Hashtag", "Recommender", "available_models", "load_model"]
+__all__ = ["Hashtag", "Recommender", "available_models", "compare", "load_model"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,15 +111,19 @@ class Recommender:
         photos = list(photos)
         probabilities = np.zeros((len(photos), len(self.vocabulary)), dtype=np.float32)
         for start in range(0, len(photos), batch_size):
-            batch = np.stack(
-                [
-                    self._tensor(photo, number)
-                    for number, photo in enumerate(photos[start : start + batch_size], start + 1)
-                ]
-            )
-            scores = self.record.scale * self.engine.run(batch) + self.record.bias
-            probabilities[start : start + batch_size] = np.where(self._taught, sigmoid(scores), np.float32(0))
+            with cores.photo_at_work():
+                batch = np.stack(
+                    [
+                        self._tensor(photo, number)
+                        for number, photo in enumerate(photos[start : start + batch_size], start + 1)
+                    ]
+                )
+                probabilities[start : start + batch_size] = self._calibrated(self.engine.run(batch))
         return probabilities
+
+    def _calibrated(self, logits: Floats) -> Probabilities:
+        scores = self.engine.scale * logits + self.engine.bias
+        return np.where(self._taught, sigmoid(scores), np.float32(0))
 
     def _tensor(self, photo: Photo, number: int) -> Floats:
         try:
@@ -128,16 +134,22 @@ class Recommender:
 
 
 def load_model(
-    name: str | None = None, *, weights: str | os.PathLike[str] | None = None, device: str = "auto"
+    name: str | None = None,
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    engine: str = "auto",
 ) -> Recommender:
     """Load a model by name (`vgg16`) or id (`vgg16.photos_v1`); None is the manifest's default, the best on val.
 
     `weights` is a weight folder (None: the one that HASHSTAGRAM_WEIGHTS names, else the bundled one), `device` is
-    `auto` (CUDA when there, else CPU), `cpu` or `cuda`. Models share what they have in common, so loading a second one
-    costs only what is new in it.
+    `auto` (CUDA when there, else CPU), `cpu` or `cuda`. `engine` is `auto` (on a CPU the quantised form, where the CPU
+    is made for it and the form answers as well as the exact one), `int8` (that form), `exact` (fp32) or `torch` (fp32
+    by PyTorch, the reference). `Recommender.engine` says which it became. Models share what they have in common, so
+    loading a second one costs only what is new in it.
 
-    Raises SettingError for an unknown model or device, WeightsError for weights that are missing, damaged, or made for
-    another vocabulary.
+    Raises SettingError for an unknown model, device or engine, WeightsError for weights that are missing, damaged, or
+    made for another vocabulary.
     """
     folder = resolve(weights)
     manifest = Manifest.load(folder)
@@ -146,7 +158,27 @@ def load_model(
     companions = None
     if manifest.companions is not None:
         companions = load_companions(folder, manifest.companions, vocabulary)
-    return Recommender(record, vocabulary, open_engine(folder, manifest, record, vocabulary, device), companions)
+    return Recommender(
+        record, vocabulary, open_engine(folder, manifest, record, vocabulary, device, engine), companions
+    )
+
+
+def compare(recommenders: Sequence[Recommender], photo: Photo, choice: Choice = DEFAULT) -> list[list[Hashtag]]:
+    """What each of several models recommends for one photo, in their order.
+
+    The photo is decoded once, and a trunk that several of them stand on looks at it once. Raises as `recommend` does.
+    """
+    answers = []
+    inputs: dict[Preprocessing, tuple[Floats, Known]] = {}
+    with cores.photo_at_work():
+        image = open_photo(photo)
+        for recommender in recommenders:
+            preprocessing = recommender.record.input
+            if preprocessing not in inputs:
+                inputs[preprocessing] = to_tensor(image, preprocessing)[np.newaxis], {}
+            probabilities = recommender._calibrated(recommender.engine.run(*inputs[preprocessing]))
+            answers.append(recommender.rank(probabilities[0], choice))
+    return answers
 
 
 def available_models(*, weights: str | os.PathLike[str] | None = None) -> tuple[Record, ...]:

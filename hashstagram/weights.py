@@ -15,7 +15,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as parse_safetensors
 
 from hashstagram.errors import WeightsError
-from hashstagram.manifest import CompanionsRecord, Manifest, Record
+from hashstagram.manifest import Manifest
+from hashstagram.records import CompanionsRecord, Record, StoredFile
 from hashstagram.vocabulary import Vocabulary
 
 __all__ = [
@@ -27,11 +28,14 @@ __all__ = [
     "load_tensors",
     "load_vocabulary",
     "resolve",
+    "stored_bytes",
+    "trained_outputs",
 ]
 
 _BUNDLED = Path(__file__).resolve().parent.parent / "weights"
 
 Tensors = dict[str, npt.NDArray[Any]]
+Content = npt.NDArray[np.uint8]
 
 
 def resolve(weights: str | os.PathLike[str] | None = None) -> Path:
@@ -82,28 +86,38 @@ def check_vocabulary(record: Record | CompanionsRecord, vocabulary: Vocabulary, 
     )
 
 
+def stored_bytes(folder: str | os.PathLike[str], stored: Record | CompanionsRecord | StoredFile) -> Content:
+    """A file's bytes (n,), mapped, not copied.
+
+    Raises WeightsError for a file that is missing or has another size or sha256 than the manifest says.
+    """
+    path = Path(folder) / stored.file
+    again = "Restore it (git checkout, or copy the folder again)."
+    try:
+        size = path.stat().st_size
+        # An empty file cannot be mapped.
+        content = np.memmap(path, np.uint8, "r") if size else np.empty(0, np.uint8)
+    except OSError as error:
+        raise WeightsError(
+            f"{stored.file}, which the manifest lists, cannot be read in {folder} ({error.strerror}). {again}"
+        ) from error
+    if len(content) != stored.bytes:
+        raise WeightsError(f"{stored.file} has {len(content)} bytes; its record says {stored.bytes}. {again}")
+    sha256 = hashlib.sha256(content.data).hexdigest()
+    if sha256 != stored.sha256:
+        raise WeightsError(
+            f"{stored.file} is damaged or changed: its sha256 begins with {sha256[:8]}, "
+            f"its record says {stored.sha256[:8]}. {again}"
+        )
+    return content
+
+
 def load_tensors(folder: str | os.PathLike[str], record: Record | CompanionsRecord) -> Tensors:
     """The arrays of a weight file by name, fp16 or fp32 as they are stored.
 
-    The file is read once, and what was checked is what is used. Raises WeightsError for a file that is missing, has
-    another size or sha256 than its record says, or is not safetensors.
+    Raises WeightsError as `stored_bytes` does, and for a file that is not safetensors.
     """
-    path = Path(folder) / record.file
-    again = "Restore it (git checkout, or copy the folder again)."
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise WeightsError(
-            f"{record.file}, the weight file of {record.id}, cannot be read in {folder} ({error.strerror}). {again}"
-        ) from error
-    if len(content) != record.bytes:
-        raise WeightsError(f"{record.file} has {len(content)} bytes; its record says {record.bytes}. {again}")
-    sha256 = hashlib.sha256(content).hexdigest()
-    if sha256 != record.sha256:
-        raise WeightsError(
-            f"{record.file} is damaged or changed: its sha256 begins with {sha256[:8]}, "
-            f"its record says {record.sha256[:8]}. {again}"
-        )
+    content = stored_bytes(folder, record).tobytes()
     try:
         tensors: Tensors = parse_safetensors(content)
     except (SafetensorError, KeyError, TypeError) as error:
@@ -114,3 +128,14 @@ def load_tensors(folder: str | os.PathLike[str], record: Record | CompanionsReco
                 f"{record.file} has {name} in {tensor.dtype}; fp16 or fp32 was expected. Export it again."
             )
     return tensors
+
+
+def trained_outputs(tensors: Tensors) -> int | None:
+    """How many tags a weight has outputs for: the rows of its last linear layer, None where it has none."""
+
+    def place(name: str) -> list[tuple[int, str]]:
+        # "head.10.weight" comes after "head.9.weight".
+        return [(int(part), "") if part.isdecimal() else (-1, part) for part in name.split(".")]
+
+    matrices = [name for name, tensor in tensors.items() if tensor.ndim == 2]
+    return tensors[max(matrices, key=place)].shape[0] if matrices else None

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from hashstagram import Choice, Hashtag, load_model
+from hashstagram.engines import cores
 from hashstagram.tagging.command_line import main
 from hashstagram.tagging.output import Text, harmless
 
@@ -79,7 +80,7 @@ def test_text_shows_tags_confidences_and_the_line_to_copy(
     first, second = output.split("\n\n" + photos[1])
     lines = first.splitlines()
     answer = load_model(device="cpu").recommend(photos[0])
-    assert lines[0] == f"{photos[0]}  hashnet on cpu"
+    assert lines[0] == f"{photos[0]}  hashnet in fp32 by openvino on cpu"
     for line, hashtag in zip(lines[1:6], answer, strict=True):
         assert line.split()[:3] == [f"#{hashtag.tag}", f"{100 * hashtag.confidence:.0f}", "%"]
         assert ("written with these" in line) == (hashtag.kind == "companion")
@@ -91,9 +92,9 @@ def test_text_shows_tags_confidences_and_the_line_to_copy(
 def test_bars_are_as_long_as_the_confidence(capsys: pytest.CaptureFixture[str]) -> None:
     answer = [Hashtag("sea", 1.0, "visible"), Hashtag("sunset", 0.5, "visible"), Hashtag("sun", 0.0, "visible")]
     answer.append(Hashtag("summer", 0.26, "companion"))
-    Text(sys.stdout).photo("a.jpg", "vgg16", "cpu", answer)
+    Text(sys.stdout).photo("a.jpg", "vgg16", "int8 by openvino on cpu", answer)
     assert capsys.readouterr().out.splitlines() == [
-        "a.jpg  vgg16 on cpu",
+        "a.jpg  vgg16 in int8 by openvino on cpu",
         "  #sea     100 %  ████████████████████████",
         "  #sunset   50 %  ████████████",
         "  #sun       0 %",
@@ -106,7 +107,7 @@ def test_bars_are_as_long_as_the_confidence(capsys: pytest.CaptureFixture[str]) 
 def test_colours_come_in_a_terminal_unless_they_are_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     def written() -> str:
         terminal = _Terminal()
-        Text(terminal).photo("a.jpg", "vgg16", "cpu", [Hashtag("sea", 0.9, "visible")])  # type: ignore[arg-type]
+        Text(terminal).photo("a.jpg", "vgg16", "int8", [Hashtag("sea", 0.9, "visible")])  # type: ignore[arg-type]
         return terminal.text
 
     monkeypatch.setenv("TERM", "xterm")
@@ -322,7 +323,7 @@ def test_each_answer_is_written_at_once(photos: list[str], monkeypatch: pytest.M
 def test_ctrl_c_ends_quietly(
     photos: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(name: str | None) -> None:
+    def interrupt(name: str | None, engine: str) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("hashstagram.tagging.command_line.load_model", interrupt)
@@ -330,14 +331,32 @@ def test_ctrl_c_ends_quietly(
     assert capsys.readouterr() == ("", "")
 
 
-def test_threads_come_from_the_environment(photos: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_and_threads_come_from_the_environment(
+    photos: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cores, "_limit", None)
     before = torch.get_num_threads()
     try:
+        monkeypatch.setenv("HASHSTAGRAM_ENGINE", "torch")
         monkeypatch.setenv("HASHSTAGRAM_THREADS", "1")
         assert main(["tag", "--model", "alexnet", photos[0]]) == 0
         assert torch.get_num_threads() == 1
+        assert main(["tag", "--model", "alexnet", "--engine", "exact", photos[0]]) == 0
     finally:
         torch.set_num_threads(before)
+    lines = capsys.readouterr().out.splitlines()
+    said = [line.partition("alexnet in ")[2] for line in lines if "alexnet in" in line]
+    assert said == ["fp32 by torch on cpu", "fp32 by openvino on cpu"]
+
+
+@pytest.mark.parametrize("engine", ["fast", "int8"])
+def test_an_engine_that_cannot_be_had_is_named(
+    photos: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], engine: str
+) -> None:
+    monkeypatch.setenv("HASHSTAGRAM_ENGINE", engine)
+    assert main(["tag", photos[0]]) == 2
+    said = {"fast": "'fast' is not an engine", "int8": "This model has no int8 form"}
+    assert said[engine] in capsys.readouterr().err
 
 
 def test_help_tells_how(capsys: pytest.CaptureFixture[str]) -> None:
@@ -346,7 +365,7 @@ def test_help_tells_how(capsys: pytest.CaptureFixture[str]) -> None:
     assert stopped.value.code == 0
     text = capsys.readouterr().out
     options = ["--model", "--format", "--top-k", "--companions", "--min-confidence", "--exclude", "--always"]
-    for word in [*options, "--platform-tags", "examples:", "exit codes:", "HASHSTAGRAM_WEIGHTS"]:
+    for word in [*options, "--platform-tags", "--engine", "examples:", "exit codes:", "HASHSTAGRAM_WEIGHTS"]:
         assert word in text
     with pytest.raises(SystemExit) as stopped:
         main(["--version"])

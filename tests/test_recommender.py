@@ -24,8 +24,10 @@ from hashstagram import (
     SettingError,
     WeightsError,
     available_models,
+    compare,
     load_model,
 )
+from hashstagram.photos import Photo, open_photo
 from hashstagram.weights import Manifest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,7 +47,17 @@ def recommender(small_weights: Path) -> Recommender:
 def test_public_names_are_all_there_and_sorted() -> None:
     assert all(hasattr(hashstagram, name) for name in hashstagram.__all__)
     assert set(hashstagram.__all__) == {
-        *("load_model", "available_models", "Recommender", "Hashtag", "Choice", "Limits", "Vocabulary", "__version__"),
+        *(
+            "load_model",
+            "available_models",
+            "compare",
+            "Recommender",
+            "Hashtag",
+            "Choice",
+            "Limits",
+            "Vocabulary",
+            "__version__",
+        ),
         *("HashStagramError", "PhotoError", "PhotoTooLarge", "PhotoUnsupported", "PhotoBroken"),
         *("SettingError", "WeightsError"),
     }
@@ -103,20 +115,44 @@ def test_platform_tags_come_only_when_asked_for(recommender: Recommender, drawn_
 
 
 def test_probabilities_are_calibrated_and_zero_where_nothing_was_taught(
-    small_weights: Path, drawn_photos: list[Image.Image], tmp_path: Path
+    weights_copy: Path, drawn_photos: list[Image.Image]
 ) -> None:
-    plain = load_model("alexnet", weights=small_weights, device="cpu")
+    plain = load_model("alexnet", weights=weights_copy, device="cpu")
     taught = np.array([tag in plain.record.taught for tag in plain.vocabulary])
     before = plain.probabilities(drawn_photos[:3])
     assert before.shape == (3, 997)
     assert before.dtype == np.float32
     assert not before[:, ~taught].any()
     assert before[:, taught].all()
+    manifest = Manifest.load(weights_copy)
     calibrated = replace(plain.record, calibration={"method": "platt", "scale": 2.0, "bias": 0.5})
-    after = Recommender(calibrated, plain.vocabulary, plain.engine).probabilities(drawn_photos[:3])
+    (weights_copy / "manifest.json").unlink()
+    manifest.with_record(calibrated).save(weights_copy)
+    after = load_model("alexnet", weights=weights_copy, device="cpu").probabilities(drawn_photos[:3])
     # The small weights are calibrated with scale 1 and bias -1.
     logits = np.log(before[:, taught] / (1 - before[:, taught])) + 1
     assert np.allclose(after[:, taught], 1 / (1 + np.exp(-(2 * logits + 0.5))), atol=1e-5)
+
+
+def test_comparing_models_gives_what_each_of_them_recommends(
+    small_weights: Path, drawn_photos: list[Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = [load_model(name, weights=small_weights) for name in ("vgg16", "hashnet", "alexnet")]
+    choice = Choice(top_k=9)
+    expected = [model.recommend(drawn_photos[0], choice) for model in models]
+    opened: list[object] = []
+
+    def counted(photo: Photo) -> Image.Image:
+        opened.append(photo)
+        return open_photo(photo)
+
+    monkeypatch.setattr("hashstagram.recommender.open_photo", counted)
+    found = compare(models, drawn_photos[0], choice)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert [(tag.tag, tag.kind) for tag in ours] == [(tag.tag, tag.kind) for tag in theirs]
+        assert np.allclose([tag.confidence for tag in ours], [tag.confidence for tag in theirs], atol=1e-5)
+    assert len(opened) == 1
+    assert compare([], drawn_photos[0]) == []
 
 
 def test_path_text_bytes_and_image_give_the_same(

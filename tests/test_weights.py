@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import save
 
 from hashstagram.errors import SettingError, WeightsError
-from hashstagram.manifest import VocabularyRecord
+from hashstagram.records import VocabularyRecord
 from hashstagram.vocabulary import Vocabulary
 from hashstagram.weights import (
     CompanionsRecord,
@@ -45,14 +45,29 @@ def test_what_is_saved_is_what_is_loaded(small_weights: Path, tmp_path: Path) ->
 def test_the_file_has_the_form_that_is_documented(small_weights: Path) -> None:
     content = json.loads((small_weights / "manifest.json").read_text())
     assert list(content) == ["format", "vocabulary", "models", "companions"]
-    assert content["format"] == 1
+    assert content["format"] == 2
     assert list(content["vocabulary"]) == ["file", "platform_tags", "sha256", "tags"]
-    network = "name tag network options parts file bytes sha256 vocabulary_sha256 description input taught calibration"
+    network = (
+        "name tag network options parts file bytes sha256 vocabulary_sha256 description input taught calibration int8"
+    )
     assert list(content["models"][0]) == [*network.split(), "training", "metrics", "licence"]
     assert list(content["models"][0]["input"]) == ["resize", "crop", "interpolation", "mean", "std"]
     layer = "name tag file bytes sha256 vocabulary_sha256 inputs outputs training metrics licence"
     assert list(content["companions"]) == layer.split()
     assert content["models"][0]["parts"] == ["vgg16.small_v1", "alexnet.small_v1"]
+
+
+def test_an_int8_form_is_saved_and_loaded_with_its_record(weights_copy: Path, rewrite: Rewrite) -> None:
+    _edit(
+        weights_copy, rewrite, lambda content: content["models"][1].update(int8=_int8(metrics={"top5_overlap": 0.97}))
+    )
+    manifest = Manifest.load(weights_copy)
+    loaded = manifest.record("vgg16").int8
+    assert loaded is not None
+    assert (loaded.graph.file, loaded.numbers.file, loaded.default, loaded.scale) == ("a.xml", "a.bin", True, 1)
+    (weights_copy / "manifest.json").unlink()
+    manifest.save(weights_copy)
+    assert Manifest.load(weights_copy) == manifest
 
 
 def test_a_failed_save_leaves_the_old_manifest(weights_copy: Path) -> None:
@@ -135,14 +150,23 @@ def test_platform_tags_that_leave_the_folder_are_refused() -> None:
         VocabularyRecord("vocabulary.txt", "../tags", "0", 1)
 
 
+def _stored(file: str) -> dict[str, Any]:
+    return {"file": file, "bytes": 1, "sha256": "0"}
+
+
+def _int8(**changes: Any) -> dict[str, Any]:
+    form = {"graph": _stored("a.xml"), "numbers": _stored("a.bin"), "default": True, "training": {}, "metrics": {}}
+    return form | {"calibration": {"method": "platt", "scale": 1, "bias": 0}} | changes
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.update(format=2), "not a manifest of format 1"),
-        (lambda c: c.pop("format"), "not a manifest of format 1"),
+        (lambda c: c.update(format=1), "not a manifest of format 2"),
+        (lambda c: c.pop("format"), "not a manifest of format 2"),
         (lambda c: c.update(models={}), "no list of models"),
-        (lambda c: c.pop("vocabulary"), "vocabulary in manifest.json lacks file, platform_tags, sha256, tags"),
-        (lambda c: c["models"][0].pop("taught"), r"models\[0\] in manifest.json lacks taught"),
+        (lambda c: c.pop("vocabulary"), "vocabulary of the manifest lacks file, platform_tags, sha256, tags"),
+        (lambda c: c["models"][0].pop("taught"), r"models\[0\] of the manifest lacks taught"),
         (lambda c: c["models"][0].update(colour=1), "has colour that is not known"),
         (lambda c: c["models"][1].update(bytes="many"), r"models\[1\]\.bytes .* is 'many': a whole number"),
         (lambda c: c["models"][1].update(bytes=True), "a whole number was expected"),
@@ -152,11 +176,15 @@ def test_platform_tags_that_leave_the_folder_are_refused() -> None:
         (lambda c: c["models"][1].update(input={}), r"models\[1\]\.input"),
         (lambda c: c["models"][1].update(calibration={}), r"vgg16\.small_v1 is calibrated by \{\}"),
         (lambda c: c["models"][1].update(calibration={"method": "platt", "scale": "1", "bias": 0}), "is calibrated"),
+        (lambda c: c["models"][1].update(int8={}), r"int8 of the manifest lacks calibration, default, graph"),
+        (lambda c: c["models"][1].update(int8=_int8(default="yes")), "true or false was expected"),
+        (lambda c: c["models"][1].update(int8=_int8(calibration={})), r"a\.xml is calibrated by \{\}"),
+        (lambda c: c["models"][1].update(int8=_int8(graph=_stored("../a.xml"))), "Only a plain name of a file"),
         (lambda c: c["models"][1].update(name="hashnet"), "has two models hashnet.small_v1|needs vgg16.small_v1"),
         (lambda c: c["models"].append(c["models"][1]), "two models vgg16.small_v1"),
         (lambda c: c["models"].pop(1), "hashnet.small_v1 needs vgg16.small_v1, which the manifest does not list"),
         (lambda c: c["models"][1].update(parts=["hashnet.small_v1"]), "which has parts itself"),
-        (lambda c: c.update(companions=[]), "companions in manifest.json lacks"),
+        (lambda c: c.update(companions=[]), "companions of the manifest lacks"),
     ],
 )
 def test_broken_manifests_are_refused(

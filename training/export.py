@@ -1,8 +1,9 @@
 """Publish a run: `python -m training.export --run runs/vgg16 --data … --weights weights --tag photos_v1`.
 
 The best epoch's network loses its batch normalisation, dense linear layers are factorised, and the result is written
-as fp16 safetensors with a record in the manifest. Before is what the run measured on its own inputs (with vgg16 what
-the int8 trunk saw), after is measured on the photo files with what the library loads. The best becomes the default.
+as fp16 safetensors with a record in the manifest, and once more in int8 (`training.quantise`). Before is what the run
+measured on its own inputs (with vgg16 what the int8 trunk saw), after is measured on the photo files with what the
+library loads. The best becomes the default.
 """
 
 import argparse
@@ -13,17 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from hashstagram.engines.torch_engine import load_network
 from hashstagram.errors import DataError, HashStagramError
 from hashstagram.networks import VGG16, AlexNet, HashNet, Network
-from hashstagram.photos import Preprocessing, open_photo, to_tensor
-from hashstagram.vocabulary import Vocabulary
-from hashstagram.weights import Manifest, Record, load_vocabulary
+from hashstagram.records import Record
+from hashstagram.weights import load_vocabulary
 from training import calibrate, metrics
 from training.catalogue import CATALOGUE
 from training.checkpoint import Checkpoints
@@ -31,38 +29,13 @@ from training.dataset import Posts, open_data
 from training.evaluate import popularity_scores, score_sets, score_sources
 from training.factorise import factorise
 from training.loop import SCORES
+from training.published import published_logits
+from training.quantise import described, quantised
 from training.split import PROTOCOLS, split_sha256, train_and_val, with_protocol
 from training.students import OPTIONS, SERVED, trained_network
 from training.thresholds import break_even_thresholds
 from training.trunks import LITE_PACKAGE, TEACHER_PACKAGE, VGG16_PACKAGE, lite_network, vgg16_trunk
 from training.weight_folder import manifest_of, write_weight
-
-
-@torch.inference_mode()
-def val_features(network: Network, served: Preprocessing, posts: Posts, batch: int = 16) -> Tensor:
-    """Penultimate features (val photos, width) from the photo files, prepared as the library prepares them."""
-    _, val = train_and_val(posts)
-    chunks = []
-    with tqdm(total=len(val), desc="val", unit="photo", mininterval=5) as bar:
-        for start in range(0, len(val), batch):
-            paths = [posts.root / posts.photos[row] for row in val[start : start + batch]]
-            tensors = np.stack([to_tensor(open_photo(path), served) for path in paths])
-            chunks.append(network.penultimate(torch.from_numpy(tensors).to(memory_format=torch.channels_last)))
-            bar.update(len(paths))
-    return torch.cat(chunks)
-
-
-def published_features(
-    weights: Path, manifest: Manifest, record: Record, vocabulary: Vocabulary, posts: Posts, cache: Path
-) -> Tensor:
-    """`val_features` of a single model as it is published, computed once: HashNet stands on the same ones."""
-    path = cache / f"val-{split_sha256(posts)[:16]}-{record.sha256[:16]}.npy"
-    if not path.is_file():
-        features = val_features(load_network(weights, manifest, record, vocabulary, "cpu"), record.input, posts)
-        part = path.with_suffix(".part.npy")
-        np.save(part, features.numpy())
-        part.replace(path)
-    return torch.from_numpy(np.load(path))
 
 
 def val_logits(run: Path, posts: Posts) -> NDArray[np.float32]:
@@ -138,8 +111,6 @@ def export(
     trunks = tuple(load_network(weights, manifest, part, vocabulary, "cpu") for part in part_records)
     network = trained_network(run, posts, trunk=trunk, parts=trunks)
     before = val_logits(run, posts)
-    seen = [published_features(weights, manifest, part, vocabulary, posts, cache) for part in part_records]
-    joined = torch.cat(seen, dim=1) if seen else None
     file = f"{model}.{tag}.safetensors"
     own = {name: tensor.detach().numpy() for name, tensor in compressed(network, model).own_state().items()}
     size, sha256 = write_weight(weights, file, own)
@@ -161,13 +132,7 @@ def export(
         licence=entry.licence,
     )
     manifest = manifest.with_record(record)
-    published = load_network(weights, manifest, record, vocabulary, "cpu")
-    with torch.inference_mode():
-        if isinstance(published, HashNet) and joined is not None:
-            features = published.penultimate_of_trunks(joined)
-        else:
-            features = published_features(weights, manifest, record, vocabulary, posts, cache)
-        after = published.classify(features).numpy()[:, posts.visible]
+    after = published_logits(weights, manifest, record, vocabulary, posts, cache)[:, posts.visible]
     labels = posts.tags[val][:, posts.visible]
     calibration, raw, fitted = calibrate.calibration(after, labels, posts.groups[val], recipe["seed"])
     probabilities = calibrate.Platt(calibration["scale"], calibration["bias"])(after)
@@ -197,6 +162,7 @@ def export(
             "sources": score_sources(after, posts),
         },
     )
+    record = quantised(record, weights, manifest.with_record(record), vocabulary, posts, cache)
     updated = manifest.with_record(record)
     updated.with_record(max(updated.models, key=quality), default=True).save(weights)
     return record
@@ -226,6 +192,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("before:", record.metrics["before_export"], "after:", record.metrics["after_export"])
     shown = {name: value for name, value in record.calibration.items() if name != "thresholds"}
     print("calibration:", shown)
+    print(described(record))
     return 0
 
 

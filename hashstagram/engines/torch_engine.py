@@ -3,7 +3,7 @@
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,34 +11,43 @@ import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
-from hashstagram.engines import Floats
+from hashstagram.engines import cores
+from hashstagram.engines.base import Engine, Floats
 from hashstagram.errors import SettingError, WeightsError
-from hashstagram.networks import Network, build
+from hashstagram.manifest import Manifest
+from hashstagram.networks import HashNet, Network, build
+from hashstagram.records import Record
 from hashstagram.sharing import SharedCache
 from hashstagram.vocabulary import Vocabulary
-from hashstagram.weights import Manifest, Record, Tensors, check_vocabulary, load_tensors
+from hashstagram.weights import check_vocabulary, load_tensors, trained_outputs
 
 _networks: SharedCache[tuple[str, ...], Network] = SharedCache()
-_cuda_lock = threading.Lock()
+# One computation at a time: each already uses all cores, or the whole GPU.
+_computing = threading.Lock()
 
 
-class TorchEngine:
+class TorchEngine(Engine):
     """A network that is loaded on a device (`cpu` or `cuda:0`), in fp32."""
 
     name = "torch"
+    precision = "fp32"
 
-    def __init__(self, network: Network, device: str) -> None:
+    def __init__(
+        self, network: Network, device: str, *, scale: float = 1, bias: float = 0, parts: Iterable[Engine] = ()
+    ) -> None:
         self.network = network
         self.device = device
+        self.scale, self.bias = scale, bias
+        self.parts = tuple(parts)
 
-    def run(self, batch: Floats) -> Floats:
-        """Photos (B, 3, H, W), normalised, to logits (B, tags). Raises ValueError for another shape."""
-        if batch.ndim != 4 or batch.shape[1] != 3:
-            raise ValueError(f"The batch has shape {batch.shape}; (B, 3, H, W) was expected.")
-        photos = torch.from_numpy(np.require(batch, np.float32, ("C", "W")))
+    def compute(self, inputs: Floats) -> tuple[Floats, Floats]:
+        tensor = torch.from_numpy(np.require(inputs, np.float32, ("C", "W"))).to(self.device)
         with torch.inference_mode(), _exact(self.device):
-            logits: Floats = self.network(photos.to(self.device, memory_format=torch.channels_last)).cpu().numpy()
-        return logits
+            if isinstance(self.network, HashNet):
+                features = self.network.penultimate_of_trunks(tensor)
+            else:
+                features = self.network.penultimate(tensor.contiguous(memory_format=torch.channels_last))
+            return features.cpu().numpy(), self.network.classify(features).cpu().numpy()
 
 
 def choose_device(device: str) -> str:
@@ -63,6 +72,17 @@ def choose_device(device: str) -> str:
     return f"cuda:{number}"
 
 
+def open_torch(
+    folder: str | os.PathLike[str], manifest: Manifest, record: Record, vocabulary: Vocabulary, device: str
+) -> TorchEngine:
+    """The engine of a record on a device, with those of its parts. Raises WeightsError as `load_network` does."""
+    if (threads := cores.limit()) is not None:
+        torch.set_num_threads(threads)
+    parts = [open_torch(folder, manifest, manifest.record(part), vocabulary, device) for part in record.parts]
+    network = load_network(folder, manifest, record, vocabulary, device)
+    return TorchEngine(network, device, scale=record.scale, bias=record.bias, parts=parts)
+
+
 def load_network(
     folder: str | os.PathLike[str], manifest: Manifest, record: Record, vocabulary: Vocabulary, device: str
 ) -> Network:
@@ -73,7 +93,7 @@ def load_network(
     Raises WeightsError for a weight that is missing, damaged, or made for another vocabulary, network or shape.
     """
     if record.vocabulary_sha256 != vocabulary.sha256:
-        check_vocabulary(record, vocabulary, _trained_outputs(load_tensors(folder, record)))
+        check_vocabulary(record, vocabulary, trained_outputs(load_tensors(folder, record)))
     parts = [manifest.record(part) for part in record.parts]
     key = (
         record.network,
@@ -105,17 +125,6 @@ def load_network(
     return _networks.get(key, load)
 
 
-def _trained_outputs(tensors: Tensors) -> int | None:
-    """How many tags a weight has outputs for: the rows of its last linear layer, None where it has none."""
-
-    def place(name: str) -> list[tuple[int, str]]:
-        # "head.10.weight" comes after "head.9.weight".
-        return [(int(part), "") if part.isdecimal() else (-1, part) for part in name.split(".")]
-
-    matrices = [name for name, tensor in tensors.items() if tensor.ndim == 2]
-    return tensors[max(matrices, key=place)].shape[0] if matrices else None
-
-
 class _Unfilled(TorchFunctionMode):
     """Leaves tensors as they are where a network would be filled with random numbers, in this thread only.
 
@@ -135,13 +144,14 @@ class _Unfilled(TorchFunctionMode):
 
 @contextmanager
 def _exact(device: str) -> Iterator[None]:
-    """Full fp32 on CUDA, one call at a time.
+    """Full fp32, one call at a time.
 
     cuDNN rounds to TF32 by default, so much that a photo alone and in a batch would differ in the third decimal. The
-    switch belongs to the whole process, hence the lock, and it is put back.
+    switch belongs to the whole process, and it is put back.
     """
-    if device == "cpu":
-        yield
-        return
-    with _cuda_lock, torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        yield
+    with _computing:
+        if device == "cpu":
+            yield
+            return
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            yield

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import hashstagram
 from hashstagram.choice import DEFAULT, MAX_TOP_K, Choice
-from hashstagram.engines import set_threads_from_environment
+from hashstagram.engines import ENGINES, cores
 from hashstagram.errors import PhotoError, SettingError, WeightsError
-from hashstagram.recommender import available_models, load_model
+from hashstagram.recommender import Recommender, available_models, load_model
 from hashstagram.tagging.output import JsonLines, Text, harmless, models_json
 
 OK, PHOTO_FAILED, BAD_SETTING = 0, 1, 2
@@ -33,7 +33,8 @@ exit codes:
 
 environment:
   HASHSTAGRAM_WEIGHTS     weight folder (default: the one of the repository)
-  HASHSTAGRAM_THREADS     threads to compute with (default: PyTorch decides)
+  HASHSTAGRAM_ENGINE      what --engine is when it is not given
+  HASHSTAGRAM_THREADS     processor cores to compute with (default: all)
   HASHSTAGRAM_MAX_BYTES   largest photo file in bytes
   HASHSTAGRAM_MAX_PIXELS  largest photo in pixels
   NO_COLOR                set it to get text without colours
@@ -70,8 +71,8 @@ def _tag(arguments: argparse.Namespace) -> int:
         platform_tags=arguments.platform_tags,
         companions=arguments.companions,
     )
-    set_threads_from_environment()
-    recommender = load_model(arguments.model)
+    cores.limit_from_environment()
+    recommender = load_model(arguments.model, engine=arguments.engine)
     output = JsonLines(sys.stdout) if arguments.format == "jsonl" else Text(sys.stdout)
     code = OK
     for photo in arguments.photos:
@@ -81,8 +82,13 @@ def _tag(arguments: argparse.Namespace) -> int:
             _complain(f"{photo}: {error}")
             code = PHOTO_FAILED
             continue
-        output.photo(photo, recommender.name, recommender.device, hashtags)
+        output.photo(photo, recommender.name, _computed_by(recommender), hashtags)
     return code
+
+
+def _computed_by(recommender: Recommender) -> str:
+    engine = recommender.engine
+    return f"{engine.precision} by {engine.name} on {engine.device}"
 
 
 def _models(arguments: argparse.Namespace) -> int:
@@ -119,6 +125,12 @@ def _parser() -> argparse.ArgumentParser:
         "photos", nargs="+", metavar="PHOTO", help="photo file: JPEG, PNG, WebP, BMP, GIF, TIFF, AVIF or HEIC"
     )
     tag.add_argument("--model", metavar="NAME", help="model to ask (default: the first that `models` lists)")
+    tag.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=os.environ.get("HASHSTAGRAM_ENGINE") or "auto",
+        help="what computes: int8 where the CPU is made for it, exact (fp32), or PyTorch (default: %(default)s)",
+    )
     tag.add_argument(
         "--format",
         choices=["text", "jsonl"],

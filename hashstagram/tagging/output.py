@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from hashstagram.choice import Hashtag
-from hashstagram.manifest import Record
+from hashstagram.records import Record
 
 _BAR = 24
 _EIGHTHS = "▏▎▍▌▋▊▉█"
@@ -24,11 +24,11 @@ class Text:
         self._colours = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self._first = True
 
-    def photo(self, photo: str, model: str, device: str, hashtags: Sequence[Hashtag]) -> None:
+    def photo(self, photo: str, model: str, engine: str, hashtags: Sequence[Hashtag]) -> None:
         """Write the answer for one photo."""
         blank = "" if self._first else "\n"
         self._first = False
-        lines = [f"{blank}{self._styled(_BOLD, photo)}  {self._styled(_DIM, f'{model} on {device}')}"]
+        lines = [f"{blank}{self._styled(_BOLD, photo)}  {self._styled(_DIM, f'{model} in {engine}')}"]
         width = max((len(hashtag.tag) for hashtag in hashtags), default=0) + 1
         for hashtag in hashtags:
             tag = self._styled(_TAG, f"{'#' + hashtag.tag:<{width}}")
@@ -67,8 +67,8 @@ class JsonLines:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def photo(self, photo: str, model: str, device: str, hashtags: Sequence[Hashtag]) -> None:
-        """Write the answer for one photo. The device is not part of it."""
+    def photo(self, photo: str, model: str, engine: str, hashtags: Sequence[Hashtag]) -> None:
+        """Write the answer for one photo. The engine is not part of it."""
         tags = [{"tag": hashtag.tag, "confidence": round(hashtag.confidence, 6)} for hashtag in hashtags]
         print(json.dumps({"photo": photo, "model": model, "hashtags": tags}), file=self._stream, flush=True)
 

@@ -45,7 +45,8 @@ _PORT = 7860
 class Settings:
     """How the server runs. `models` are the names to serve, in the manifest's order when it is empty.
 
-    `workers` photos are looked at at once and `queue` more may wait; uploads are deleted after `upload_seconds`.
+    `engine` computes them; `workers` photos are looked at at once (None: as many as there are cores) and `queue` more
+    may wait; uploads are deleted after `upload_seconds`.
     """
 
     host: str = "127.0.0.1"
@@ -54,7 +55,8 @@ class Settings:
     uploads: Path = Path(tempfile.gettempdir()) / f"hashstagram-{_PORT}"
     upload_seconds: int = _LONGEST_STAY
     models: tuple[str, ...] = ()
-    workers: int = 1
+    engine: str = "auto"
+    workers: int | None = None
     queue: int = 16
     space: bool = False
     space_host: str = ""
@@ -81,7 +83,8 @@ class Settings:
             models=tuple(
                 name for part in environment.get("HASHSTAGRAM_MODELS", "").split(",") if (name := part.strip())
             ),
-            workers=_whole_number(environment, "HASHSTAGRAM_WORKERS", cls.workers, 1, 64),
+            engine=environment.get("HASHSTAGRAM_ENGINE") or cls.engine,
+            workers=_whole_number(environment, "HASHSTAGRAM_WORKERS", 0, 1, 64) or None,
             queue=_whole_number(environment, "HASHSTAGRAM_QUEUE", cls.queue, 0, 1000),
             space=space,
             space_host=environment.get("SPACE_HOST", ""),

@@ -12,7 +12,6 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from hashstagram import Limits, SettingError, __version__
-from hashstagram.engines import set_threads_from_environment
 from hashstagram.web import texts, theme
 from hashstagram.web.environment import Settings
 from hashstagram.web.guard import Guard
@@ -92,12 +91,11 @@ def build_server(demo: gr.Blocks, service: Service, settings: Settings, examples
 def serve(demo: gr.Blocks, service: Service, settings: Settings, examples: Sequence[Path] = ()) -> None:
     """Load the models and serve the page until SIGTERM or Ctrl-C; nothing answers before the models are warm.
 
-    Raises WeightsError for weights that cannot be used, and SettingError for a port, a number of threads or an upload
-    folder that cannot.
+    Raises WeightsError for weights that cannot be used, and SettingError for a port, an engine or an upload folder that
+    cannot.
     """
     # Before anything else: a second server on this port must end before it empties the upload folder of the first.
     listener = _bind(settings)
-    set_threads_from_environment()
     service.load()
     config = uvicorn.Config(
         build_server(demo, service, settings, examples),

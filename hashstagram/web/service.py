@@ -23,6 +23,7 @@ from hashstagram import (
     available_models,
     load_model,
 )
+from hashstagram.engines import cores
 from hashstagram.web import texts
 
 # How often a photo in the line is checked for whether anybody still waits for it, in seconds.
@@ -62,30 +63,33 @@ class Answer:
 class Service:
     """The models of the weight folder, or those of them that `models` names; the first is the default.
 
-    `workers` photos are looked at at once and `queue` more may wait. The list of models is there from the start, `load`
-    makes them answer.
+    `engine` computes them. `workers` photos are looked at at once (None: as many as there are cores) and `queue` more
+    may wait. The list of models is there from the start, `load` makes them answer.
 
     Raises SettingError for an unknown model, and WeightsError when there are no weights.
     """
 
-    def __init__(self, models: tuple[str, ...] = (), *, workers: int = 1, queue: int = 16) -> None:
+    def __init__(
+        self, models: tuple[str, ...] = (), *, engine: str = "auto", workers: int | None = None, queue: int = 16
+    ) -> None:
         self.models = _choose(models)
+        self._engine = engine
         self._recommenders: dict[str, Recommender] = {}
         self._draining = False
-        self._workers = asyncio.Semaphore(workers)
-        self._count = workers
-        self._places = workers + queue
+        self._count = workers or cores.count()
+        self._workers = asyncio.Semaphore(self._count)
+        self._places = self._count + queue
         self._taken = 0
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="photo")
+        self._threads = ThreadPoolExecutor(self._count, thread_name_prefix="photo")
         self._seconds = 0.1
 
     def load(self) -> None:
         """Load all models and let each look at one picture, so that the first visitor waits no longer than others.
 
-        Raises WeightsError for weights that are missing or damaged.
+        Raises WeightsError for weights that are missing or damaged, and SettingError for an engine that there is not.
         """
         for model in self.models:
-            recommender = load_model(model.id)
+            recommender = load_model(model.id, engine=self._engine)
             started = time.monotonic()
             recommender.recommend(Image.new("RGB", (640, 480), "grey"))
             self._seconds = time.monotonic() - started

@@ -1,4 +1,4 @@
-"""Engines: the network on a device, each weight in memory once, nothing else touched."""
+"""PyTorch as engine: the network on a device, each weight in memory once, nothing else touched."""
 
 import gc
 import hashlib
@@ -19,14 +19,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save
 
-from hashstagram.engines import open_engine, set_threads_from_environment
+from hashstagram.engines import cores, open_engine
 from hashstagram.engines.torch_engine import TorchEngine, _exact, choose_device, load_network
 from hashstagram.errors import SettingError, WeightsError
 from hashstagram.networks import Network, build
 from hashstagram.vocabulary import Vocabulary
 from hashstagram.weights import Manifest, Record, load_vocabulary
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 Rewrite = Callable[[Path, bytes], None]
 
@@ -52,7 +52,7 @@ def _storages(networks: Iterable[Network]) -> dict[int, int]:
 def test_logits_are_those_of_the_network_with_the_weights_of_the_files(small_weights: Path, name: str) -> None:
     manifest = Manifest.load(small_weights)
     engine = open_engine(
-        small_weights, manifest, manifest.record(name), load_vocabulary(small_weights, manifest), "cpu"
+        small_weights, manifest, manifest.record(name), load_vocabulary(small_weights, manifest), "cpu", "torch"
     )
     batch = np.random.default_rng(0).normal(size=(2, 3, 64, 64)).astype(np.float32)
 
@@ -69,7 +69,7 @@ def test_logits_are_those_of_the_network_with_the_weights_of_the_files(small_wei
     assert logits.dtype == np.float32
     # The engine computes channels last: convolutions add up in another order, and the last digits differ.
     assert np.allclose(logits, expected, atol=2e-4)
-    assert (engine.name, engine.device) == ("torch", "cpu")
+    assert (engine.name, engine.precision, engine.device) == ("torch", "fp32", "cpu")
 
 
 def test_run_takes_read_only_strided_and_double_arrays(small_weights: Path) -> None:
@@ -172,8 +172,8 @@ import gc, json, sys
 import numpy, torch
 from hashstagram import available_models, load_model
 
-models = [load_model(record.name) for record in available_models()]
-models += [load_model(record.id) for record in available_models()]
+models = [load_model(record.name, engine="torch") for record in available_models()]
+models += [load_model(record.id, engine="torch") for record in available_models()]
 gc.collect()
 # Gradients are off and nothing has run: every tensor of this process that is not small is a weight.
 tensors = {}
@@ -203,7 +203,9 @@ def test_a_whole_process_holds_one_copy(which: str, request: pytest.FixtureReque
 def test_loading_leaves_threads_gradients_and_random_numbers_alone(small_weights: Path) -> None:
     before = torch.get_num_threads(), torch.get_num_interop_threads(), torch.is_grad_enabled()
     random = torch.get_rng_state()
-    engine = TorchEngine(_load(small_weights, "hashnet"), "cpu")
+    manifest = Manifest.load(small_weights)
+    vocabulary = load_vocabulary(small_weights, manifest)
+    engine = open_engine(small_weights, manifest, manifest.record("hashnet"), vocabulary, "cpu", "torch")
     engine.run(np.zeros((1, 3, 64, 64), dtype=np.float32))
     assert (torch.get_num_threads(), torch.get_num_interop_threads(), torch.is_grad_enabled()) == before
     assert torch.equal(torch.get_rng_state(), random)
@@ -316,26 +318,23 @@ def test_cuda_gives_the_cpus_logits_alone_and_in_a_batch(small_weights: Path) ->
     manifest = Manifest.load(small_weights)
     vocabulary = load_vocabulary(small_weights, manifest)
     batch = np.random.default_rng(0).normal(size=(16, 3, 64, 64)).astype(np.float32)
-    expected = open_engine(small_weights, manifest, manifest.record(), vocabulary, "cpu").run(batch)
+    expected = open_engine(small_weights, manifest, manifest.record(), vocabulary, "cpu", "torch").run(batch)
     engine = open_engine(small_weights, manifest, manifest.record(), vocabulary, "cuda")
     assert np.allclose(engine.run(batch), expected, atol=1e-3)
     assert np.allclose(np.concatenate([engine.run(photo[None]) for photo in batch]), engine.run(batch), atol=1e-4)
 
 
-def test_threads_come_from_the_environment_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_computes_with_the_threads_that_the_entry_point_allows(
+    small_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = Manifest.load(small_weights)
     before = torch.get_num_threads()
+    arguments = small_weights, manifest, manifest.record("alexnet"), load_vocabulary(small_weights, manifest)
     try:
-        set_threads_from_environment()
+        open_engine(*arguments, engine="torch")
         assert torch.get_num_threads() == before
-        monkeypatch.setenv("HASHSTAGRAM_THREADS", "1")
-        set_threads_from_environment()
+        monkeypatch.setattr(cores, "_limit", 1)
+        open_engine(*arguments, engine="torch")
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
-
-
-@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5", "²"])
-def test_threads_that_are_no_number_are_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    monkeypatch.setenv("HASHSTAGRAM_THREADS", value)
-    with pytest.raises(SettingError, match=f"HASHSTAGRAM_THREADS is '{value}'. Give a whole number from 1 on"):
-        set_threads_from_environment()

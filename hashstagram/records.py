@@ -1,0 +1,248 @@
+"""The records of a manifest: what it says of each weight of a folder, and of the vocabulary that they were trained for.
+
+They are data, read and written whole; where the files are and whether they are right is the business of
+`hashstagram.weights`.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PureWindowsPath
+from typing import Any, TypeVar
+
+from hashstagram.errors import WeightsError
+from hashstagram.photos import Preprocessing
+
+_Read = TypeVar("_Read")
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of the weight folder, and what its content must be. Raises WeightsError for a name that leaves it."""
+
+    file: str
+    bytes: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        _check_file_name(self.file)
+
+
+class _Calibrated:
+    """What has a `calibration`: a tag's probability is sigmoid(scale · logit + bias), Platt's (1999)."""
+
+    calibration: Mapping[str, Any]
+
+    @property
+    def scale(self) -> float:
+        """What a logit is multiplied by before the sigmoid."""
+        return float(self.calibration["scale"])
+
+    @property
+    def bias(self) -> float:
+        """What is added to the scaled logit before the sigmoid."""
+        return float(self.calibration["bias"])
+
+    def _check_calibration(self, owner: str) -> None:
+        numbers = [self.calibration.get(key) for key in ("scale", "bias")]
+        if self.calibration.get("method") != "platt" or not all(_is_number(number) for number in numbers):
+            raise WeightsError(
+                f"{owner} is calibrated by {dict(self.calibration)!r}. "
+                'Expected were {"method": "platt"} and the numbers "scale" and "bias"; calibrate the weight again.'
+            )
+
+
+@dataclass(frozen=True)
+class Quantised(_Calibrated):
+    """A network's int8 form: an OpenVINO graph and the numbers that it names.
+
+    `default` says whether it stays so close to the exact form that it may answer in its place unasked; `metrics` say
+    how close, `training` how it was made.
+
+    Raises WeightsError for a calibration that is not Platt's.
+    """
+
+    graph: StoredFile
+    numbers: StoredFile
+    default: bool
+    calibration: Mapping[str, Any]
+    training: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._check_calibration(self.graph.file)
+
+
+@dataclass(frozen=True)
+class Record(_Calibrated):
+    """One network's weight: where it is, what its photos must look like, and what its answers are worth.
+
+    `parts` are the ids of the records that it shares trunks with, `taught` the tags that it may recommend, `int8` its
+    quantised form, if it has one. `training`, `metrics` and `licence` are kept as they are.
+
+    Raises WeightsError for a file name that leaves the folder and for a calibration that is not Platt's.
+    """
+
+    name: str
+    tag: str
+    network: str
+    options: Mapping[str, Any]
+    parts: tuple[str, ...]
+    file: str
+    bytes: int
+    sha256: str
+    vocabulary_sha256: str
+    description: str
+    input: Preprocessing
+    taught: tuple[str, ...]
+    calibration: Mapping[str, Any]
+    int8: Quantised | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    licence: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_file_name(self.file)
+        self._check_calibration(self.id)
+
+    @property
+    def id(self) -> str:
+        """Name and tag: which network, trained how."""
+        return f"{self.name}.{self.tag}"
+
+
+@dataclass(frozen=True)
+class CompanionsRecord:
+    """The weight of the layer from visible tags (`inputs`) to the tags written with them (`outputs`)."""
+
+    name: str
+    tag: str
+    file: str
+    bytes: int
+    sha256: str
+    vocabulary_sha256: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    training: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    licence: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_file_name(self.file)
+
+    @property
+    def id(self) -> str:
+        """Name and tag of this weight."""
+        return f"{self.name}.{self.tag}"
+
+
+@dataclass(frozen=True)
+class VocabularyRecord:
+    """The folder's tag list: its two files, the hash of its tags, and their number."""
+
+    file: str
+    platform_tags: str
+    sha256: str
+    tags: int
+
+    def __post_init__(self) -> None:
+        _check_file_name(self.file)
+        _check_file_name(self.platform_tags)
+
+
+def _check_file_name(file: str) -> None:
+    # Windows' rules refuse both kinds of slashes, and drives.
+    if file in ("", "..") or file != PureWindowsPath(file).name:
+        raise WeightsError(
+            f"The manifest names the file {file!r}. Only a plain name of a file in the folder is allowed."
+        )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a text was expected")
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError("a list of texts was expected")
+    return tuple(_text(entry) for entry in value)
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError("a whole number was expected")
+    return value
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError("an object was expected")
+    return value
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("true or false was expected")
+    return value
+
+
+def _nested(kind: type[_Read], key: str) -> Callable[[Any], _Read]:
+    return lambda content: read_record(kind, content, key)
+
+
+_STORED: dict[str, Callable[[Any], Any]] = {"file": _text, "bytes": _count, "sha256": _text}
+_LEARNED: dict[str, Callable[[Any], Any]] = {"training": _mapping, "metrics": _mapping, "licence": _mapping}
+_FILE: dict[str, Callable[[Any], Any]] = {
+    "name": _text,
+    "tag": _text,
+    **_STORED,
+    "vocabulary_sha256": _text,
+}
+_KINDS: dict[type, dict[str, Callable[[Any], Any]]] = {
+    VocabularyRecord: {"file": _text, "platform_tags": _text, "sha256": _text, "tags": _count},
+    StoredFile: _STORED,
+    Quantised: {
+        "graph": _nested(StoredFile, "graph"),
+        "numbers": _nested(StoredFile, "numbers"),
+        "default": _truth,
+        "calibration": _mapping,
+        "training": _mapping,
+        "metrics": _mapping,
+    },
+    Record: {
+        **_FILE,
+        **_LEARNED,
+        "network": _text,
+        "options": _mapping,
+        "parts": _texts,
+        "description": _text,
+        "input": Preprocessing.from_json,
+        "taught": _texts,
+        "calibration": _mapping,
+        "int8": lambda content: None if content is None else read_record(Quantised, content, "int8"),
+    },
+    CompanionsRecord: {**_FILE, **_LEARNED, "inputs": _texts, "outputs": _texts},
+}
+
+
+def read_record(kind: type[_Read], content: object, where: str) -> _Read:
+    """One of the records from its JSON. Raises WeightsError that names the first key which is not as it should be."""
+    readers = _KINDS[kind]
+    if not isinstance(content, dict) or content.keys() != readers.keys():
+        keys = content.keys() if isinstance(content, dict) else ()
+        missing = ", ".join(sorted(readers.keys() - keys)) or "nothing"
+        unknown = ", ".join(sorted(map(str, keys - readers.keys()))) or "nothing"
+        raise WeightsError(f"{where} of the manifest lacks {missing} and has {unknown} that is not known. Restore it.")
+    values = {}
+    for key, reader in readers.items():
+        try:
+            values[key] = reader(content[key])
+        except (TypeError, WeightsError) as error:
+            raise WeightsError(f"{where}.{key} of the manifest is {content[key]!r}: {error}. Restore it.") from error
+    return kind(**values)
