@@ -56,21 +56,24 @@ class _Calibrated:
 class Quantised(_Calibrated):
     """A network's int8 form: an OpenVINO graph and the numbers that it names.
 
-    `default` says whether it stays so close to the exact form that it may answer in its place unasked; `metrics` say
-    how close, `training` how it was made.
+    A head over the trunks of other models has neither: it stays exact, over its trunks' int8 features. `default` says
+    whether the form stays so close to the exact one that it may answer in its place unasked; `metrics` say how close,
+    `training` how it was made.
 
     Raises WeightsError for a calibration that is not Platt's.
     """
 
-    graph: StoredFile
-    numbers: StoredFile
+    graph: StoredFile | None
+    numbers: StoredFile | None
     default: bool
     calibration: Mapping[str, Any]
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._check_calibration(self.graph.file)
+        if (self.graph is None) != (self.numbers is None):
+            raise WeightsError("An int8 form has a graph and its numbers, or neither. Quantise the model again.")
+        self._check_calibration("An int8 form")
 
 
 @dataclass(frozen=True)
@@ -192,8 +195,8 @@ def _truth(value: object) -> bool:
     return value
 
 
-def _nested(kind: type[_Read], key: str) -> Callable[[Any], _Read]:
-    return lambda content: read_record(kind, content, key)
+def _optional(kind: type[_Read], key: str) -> Callable[[Any], _Read | None]:
+    return lambda content: None if content is None else read_record(kind, content, key)
 
 
 _STORED: dict[str, Callable[[Any], Any]] = {"file": _text, "bytes": _count, "sha256": _text}
@@ -208,8 +211,8 @@ _KINDS: dict[type, dict[str, Callable[[Any], Any]]] = {
     VocabularyRecord: {"file": _text, "platform_tags": _text, "sha256": _text, "tags": _count},
     StoredFile: _STORED,
     Quantised: {
-        "graph": _nested(StoredFile, "graph"),
-        "numbers": _nested(StoredFile, "numbers"),
+        "graph": _optional(StoredFile, "graph"),
+        "numbers": _optional(StoredFile, "numbers"),
         "default": _truth,
         "calibration": _mapping,
         "training": _mapping,
@@ -225,7 +228,7 @@ _KINDS: dict[type, dict[str, Callable[[Any], Any]]] = {
         "input": Preprocessing.from_json,
         "taught": _texts,
         "calibration": _mapping,
-        "int8": lambda content: None if content is None else read_record(Quantised, content, "int8"),
+        "int8": _optional(Quantised, "int8"),
     },
     CompanionsRecord: {**_FILE, **_LEARNED, "inputs": _texts, "outputs": _texts},
 }

@@ -238,11 +238,11 @@ def test_a_space_can_be_made_of_the_readme() -> None:
 
 
 def test_the_readme_is_short() -> None:
-    assert len(README.read_text(encoding="utf-8").splitlines()) < 150
+    assert len(README.read_text(encoding="utf-8").splitlines()) < 170
 
 
 def test_a_clone_stays_small() -> None:
-    sizes = {name(path): path.stat().st_size / MEGABYTE for path in (ROOT / "weights").glob("*.safetensors")}
+    sizes = {name(path): path.stat().st_size / MEGABYTE for path in (ROOT / "weights").iterdir()}
 
     assert {file: size for file, size in sizes.items() if size > 50} == {}
     assert sum(sizes.values()) <= 150

@@ -178,7 +178,7 @@ def _int8(**changes: Any) -> dict[str, Any]:
         (lambda c: c["models"][1].update(calibration={"method": "platt", "scale": "1", "bias": 0}), "is calibrated"),
         (lambda c: c["models"][1].update(int8={}), r"int8 of the manifest lacks calibration, default, graph"),
         (lambda c: c["models"][1].update(int8=_int8(default="yes")), "true or false was expected"),
-        (lambda c: c["models"][1].update(int8=_int8(calibration={})), r"a\.xml is calibrated by \{\}"),
+        (lambda c: c["models"][1].update(int8=_int8(calibration={})), r"An int8 form is calibrated by \{\}"),
         (lambda c: c["models"][1].update(int8=_int8(graph=_stored("../a.xml"))), "Only a plain name of a file"),
         (lambda c: c["models"][1].update(name="hashnet"), "has two models hashnet.small_v1|needs vgg16.small_v1"),
         (lambda c: c["models"].append(c["models"][1]), "two models vgg16.small_v1"),

@@ -68,6 +68,30 @@ def files(manifest: Manifest) -> str:
     return "\n".join(lines)
 
 
+def int8(manifest: Manifest) -> str:
+    """Each model's int8 form beside its exact one, on all of val."""
+    lines = [
+        "| model | MB | P@1 | difference in points | R@5 | difference in points | top-5 overlap | ECE | on a CPU |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for record in manifest.models:
+        form = record.int8
+        if form is None:
+            lines.append(f"| {record.name} | – | – | – | – | – | – | – | exact |")
+            continue
+        size = sum(stored.bytes for stored in (form.graph, form.numbers) if stored is not None)
+        cells = [f"{size / 1e6:.1f}" if size else "–"]
+        for metric in ("precision_at_1", "recall_at_5"):
+            value = form.metrics["val"]["all"][metric]["value"]
+            moved = {key: 100 * number for key, number in form.metrics["difference"]["all"][metric].items()}
+            cells += [f"{100 * value:.1f}", f"{moved['value']:+.2f} [{moved['low']:+.2f}, {moved['high']:+.2f}]"]
+        lines.append(
+            f"| {record.name} | {' | '.join(cells)} | {form.metrics['top5_overlap']:.3f} "
+            f"| {form.calibration['ece_after']:.4f} | {'int8' if form.default else 'exact'} |"
+        )
+    return "\n".join(lines)
+
+
 def calibration(manifest: Manifest) -> str:
     """Expected calibration error of each model before and after Platt scaling."""
     lines = ["| model | ECE before | ECE after (cross-fitted) | scale | bias |", "|---|---|---|---|---|"]
@@ -136,6 +160,7 @@ BLOCKS: dict[str, Callable[[Manifest], str]] = {
     "figures": figures,
     "sets": sets,
     "files": files,
+    "int8": int8,
     "calibration": calibration,
     "companions": companions,
     "sources": sources,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hashstagram import load_model
+from hashstagram.engines import ENGINES
 from hashstagram.errors import DataError, HashStagramError, PhotoError, SettingError
 from hashstagram.photos import open_photo
 from training import compare, legacy, metrics, per_tag
@@ -112,13 +113,17 @@ def ceiling_scores(posts: Posts) -> NDArray[np.float64]:
     return metrics.ceiling(posts.tags[val][:, posts.visible])
 
 
-def model_scores(model: str | None, weights: Path | None, posts: Posts, batch: int = 16) -> NDArray[np.float32]:
+def model_scores(
+    model: str | None, weights: Path | None, posts: Posts, *, engine: str = "exact", batch: int = 16
+) -> NDArray[np.float32]:
     """A published model's probabilities (val photos, visible tags), one file after the other through the library.
+
+    `engine` is one of `hashstagram.engines.ENGINES`; the records' figures are those of the exact one.
 
     Raises DataError where a val photo cannot be read (the others are not scored then: the figures would be of another
     set), and what `load_model` raises.
     """
-    recommender = load_model(model, weights=weights)
+    recommender = load_model(model, weights=weights, engine=engine)
     if recommender.vocabulary.sha256 != posts.vocabulary.sha256:
         raise DataError("The data's vocabulary is not that of the weights. Evaluate on data with the same tags.")
     _, val = train_and_val(posts)
@@ -161,6 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cache", type=Path, help="training's decoded pixels: leaves out the photos that training did")
     parser.add_argument("--weights", type=Path, help="weight folder (default: the repository's)")
     parser.add_argument("--model", action="append", help="model to evaluate; may be repeated (default: the best)")
+    parser.add_argument("--engine", choices=ENGINES, default="exact", help="what computes (default: %(default)s)")
     parser.add_argument("--baseline", choices=["popularity"], help="score this and the ceiling instead of a model")
     also = parser.add_argument_group("also")
     also.add_argument(
@@ -184,7 +190,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     print(f"protocol {protocol}: {len(train)} training and {len(val)} val photos, split {split_sha256(posts)[:16]}\n")
     scores: dict[str, Scores] = {"popularity": popularity_scores(posts), "label ceiling": ceiling_scores(posts)}
     for model in models:
-        scores[model or "default"] = model_scores(model, arguments.weights, posts)
+        scores[model or "default"] = model_scores(model, arguments.weights, posts, engine=arguments.engine)
     sets = {name: score_sets(given, posts) for name, given in scores.items()}
     sources = {name: score_sources(given, posts) for name, given in scores.items()}
     figures = {

@@ -1,9 +1,10 @@
 """The int8 form of published weights: `python -m training.quantise vgg16.photos_v1 --data … --weights weights`.
 
 NNCF's post-training quantisation (symmetric weights, asymmetric activations where that helps: its preset MIXED) of the
-OpenVINO graph, with ranges from training photos. The result is a weight like any other: files with their sha256 in the
-manifest, and measured on all of val through the engine that serves it, beside PyTorch's fp32. It may answer in place of
-the exact form while it passes the gate below; `training.export` makes it for whatever it publishes.
+OpenVINO graph, with ranges from training photos; HashNet's head stays exact, over the int8 forms of its trunks. The
+result is a weight like any other: files with their sha256 in the manifest, and measured on all of val through the
+engine that serves it, beside PyTorch's fp32. It may answer in place of the exact form while it passes the gate below.
+`training.export` makes it for whatever it publishes.
 """
 
 import argparse
@@ -57,7 +58,7 @@ def quantised(
 ) -> Record:
     """Write a record's int8 form into the folder, measure it, and return the record with it.
 
-    `manifest` lists the record; a model with parts needs theirs first, for it is quantised over their int8 features.
+    `manifest` lists the record; the int8 forms of its parts come first.
     Raises DataError where a part has none.
     """
     parts = [manifest.record(part) for part in record.parts]
@@ -66,14 +67,15 @@ def quantised(
             raise DataError(f"{record.id} stands on {part.id}, which has no int8 form. Quantise {part.id} first.")
     train, val = train_and_val(posts)
     rows = np.random.default_rng(seed).permutation(train)[:photos]
-    engines = [load_openvino(weights, manifest, part, vocabulary, "int8") for part in parts]
+    graph, numbers = (None, None) if parts else _write_graph(weights, record, _inputs(posts, rows, record.input))
     form = Quantised(
-        *_write_graph(weights, record, _inputs(posts, rows, record.input, engines)),
+        graph=graph,
+        numbers=numbers,
         default=False,
         calibration={"method": "platt", "scale": record.scale, "bias": record.bias},
         training={
             "command": f"python -m training.quantise {record.id}",
-            "photos": len(rows),
+            "photos": 0 if parts else len(rows),
             "seed": seed,
             "split_sha256": split_sha256(posts),
             "libraries": f"nncf {_nncf().__version__}, openvino {ov.__version__}",
@@ -119,13 +121,8 @@ def _nncf() -> Any:
     return nncf
 
 
-def _inputs(posts: Posts, rows: NDArray[np.int64], served: Preprocessing, trunks: Sequence[Engine]) -> list[Floats]:
-    """What the graph takes for each photo: its tensor, or the trunks' features."""
-    inputs = []
-    for row in rows:
-        tensor = to_tensor(open_photo(posts.root / posts.photos[row]), served)[np.newaxis]
-        inputs.append(np.concatenate([trunk.compute(tensor)[0] for trunk in trunks], axis=1) if trunks else tensor)
-    return inputs
+def _inputs(posts: Posts, rows: NDArray[np.int64], served: Preprocessing) -> list[Floats]:
+    return [to_tensor(open_photo(posts.root / posts.photos[row]), served)[np.newaxis] for row in rows]
 
 
 def _write_graph(weights: Path, record: Record, inputs: list[Floats]) -> tuple[StoredFile, StoredFile]:
@@ -165,8 +162,9 @@ def described(record: Record) -> str:
         return f"{record.id} has no int8 form."
     moved = {name: 100 * entry["value"] for name, entry in form.metrics["difference"]["all"].items()}
     verdict = "passes the gate" if form.default else "does not pass the gate: the exact form stays the default"
+    size = sum(stored.bytes for stored in (form.graph, form.numbers) if stored is not None)
     return (
-        f"{record.id} in int8, {(form.graph.bytes + form.numbers.bytes) / 1e6:.1f} MB: P@1 "
+        f"{record.id} in int8, {size / 1e6:.1f} MB: P@1 "
         f"{moved['precision_at_1']:+.2f} and R@5 {moved['recall_at_5']:+.2f} points, "
         f"top-5 overlap {form.metrics['top5_overlap']:.3f}; {verdict}"
     )

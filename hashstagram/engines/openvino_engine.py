@@ -18,7 +18,7 @@ from hashstagram.engines.graphs import FEATURES, LOGITS, build_graph
 from hashstagram.engines.silent_openvino import openvino as ov
 from hashstagram.errors import WeightsError
 from hashstagram.manifest import Manifest
-from hashstagram.records import Quantised, Record
+from hashstagram.records import Quantised, Record, StoredFile
 from hashstagram.sharing import SharedCache
 from hashstagram.vocabulary import Vocabulary
 from hashstagram.weights import check_vocabulary, load_tensors, stored_bytes, trained_outputs
@@ -116,13 +116,13 @@ def load_openvino(
     key = (
         record.network,
         json.dumps([record.input.crop, form.scale, form.bias, threads]),
-        *(sha256 for each in (record, *parts) for sha256 in _sha256s(_form(each, precision))),
+        *(sha256 for each in (record, *parts) for sha256 in _sha256s(each, precision)),
     )
 
     def load() -> OpenVinoEngine:
         engines = [load_openvino(folder, manifest, part, vocabulary, precision) for part in parts]
-        if isinstance(form, Quantised):
-            graph = _stored_graph(folder, form)
+        if isinstance(form, Quantised) and form.graph is not None and form.numbers is not None:
+            graph = _stored_graph(folder, form.graph, form.numbers)
         else:
             graph = build_graph(record, load_tensors(folder, record))
         _check(record, graph, engines, len(vocabulary))
@@ -151,18 +151,21 @@ def _form(record: Record, precision: str) -> Record | Quantised:
     return record.int8
 
 
-def _sha256s(form: Record | Quantised) -> tuple[str, ...]:
-    return (form.graph.sha256, form.numbers.sha256) if isinstance(form, Quantised) else (form.sha256,)
+def _sha256s(record: Record, precision: str) -> list[str]:
+    """Those of the files that a record's form is in."""
+    form = _form(record, precision)
+    stored = [form.graph, form.numbers] if isinstance(form, Quantised) else []
+    return [file.sha256 for file in stored if file is not None] or [record.sha256]
 
 
-def _stored_graph(folder: str | os.PathLike[str], form: Quantised) -> Any:
-    for stored in (form.graph, form.numbers):
+def _stored_graph(folder: str | os.PathLike[str], graph: StoredFile, numbers: StoredFile) -> Any:
+    for stored in (graph, numbers):
         stored_bytes(folder, stored)
     try:
         # By their paths: OpenVINO maps the numbers itself, and keeps them mapped for as long as the graph needs them.
-        return ov.Core().read_model(Path(folder) / form.graph.file, Path(folder) / form.numbers.file)
+        return ov.Core().read_model(Path(folder) / graph.file, Path(folder) / numbers.file)
     except RuntimeError as error:
         raise WeightsError(
-            f"{form.graph.file} is not a graph that OpenVINO {ov.__version__} reads. Export it again. "
+            f"{graph.file} is not a graph that OpenVINO {ov.__version__} reads. Export it again. "
             f"({' '.join(str(error).split())})"
         ) from error

@@ -50,7 +50,7 @@ def test_published_exact_forms_are_those_of_pytorch(bundled_weights: Path, name:
     assert np.abs(exact - reference).max() <= 1e-4 * np.abs(reference).max()
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "resnet18"])  # which has none
 def test_published_int8_forms_answer_nearly_as_the_exact_ones(bundled_weights: Path, name: str) -> None:
     examples = sorted((bundled_weights.parent / "examples").glob("*.jpg"))
     int8, exact = (load_model(name, weights=bundled_weights, engine=engine) for engine in ("int8", "exact"))

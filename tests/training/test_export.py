@@ -10,7 +10,8 @@ import torch
 from safetensors.numpy import load_file
 
 from hashstagram import Choice, available_models, load_model
-from hashstagram.engines.torch_engine import TorchEngine, load_network
+from hashstagram.engines import open_engine
+from hashstagram.engines.torch_engine import load_network
 from hashstagram.errors import DataError
 from hashstagram.photos import open_photo, to_tensor
 from hashstagram.weights import Manifest, Record, load_vocabulary
@@ -131,7 +132,8 @@ def test_hashnet_stands_on_the_published_models(published: Path) -> None:
     with torch.inference_mode():
         joined = torch.cat([hashnet.vgg16.penultimate(photos), hashnet.alexnet.penultimate(photos)], dim=1)
         expected = hashnet.head(joined).numpy()
-    assert np.allclose(TorchEngine(hashnet, "cpu").run(photos.numpy()), expected, atol=1e-4)
+    engine = open_engine(published, manifest, record, vocabulary, "cpu", "torch")
+    assert np.allclose(engine.run(photos.numpy()), expected, atol=1e-4)
 
 
 def test_the_best_model_is_the_default(published: Path) -> None:
