@@ -93,11 +93,10 @@ def beyond_implied(visible: Floats, implied: Mask) -> Floats:
 
     `implied` (tags, tags) says in row a and column b whether a implies b.
     """
-    beyond = visible.copy()
-    for source, tags in enumerate(implied):
-        if tags.any():
-            beyond[:, tags] = np.minimum(beyond[:, tags], visible[:, tags] - visible[:, [source]])
-    return np.maximum(beyond, 0, out=beyond)
+    sources, tags = np.nonzero(implied)
+    beyond = visible.T.copy()
+    np.minimum.at(beyond, tags, visible.T[tags] - visible.T[sources])
+    return np.maximum(beyond.T, 0)
 
 
 def sigmoid(scores: Floats) -> Floats:

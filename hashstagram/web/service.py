@@ -147,6 +147,9 @@ class Service:
 
     async def _worker(self, gone: Callable[[], Awaitable[bool]] | None) -> None:
         """Wait for a free worker, first come, first served, and take it."""
+        if not self._workers.locked():
+            await self._workers.acquire()
+            return
         worker = asyncio.ensure_future(self._workers.acquire())
         try:
             while not (await asyncio.wait({worker}, timeout=_LOOK))[0]:

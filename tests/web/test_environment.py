@@ -17,7 +17,8 @@ def test_the_defaults_serve_this_machine_only() -> None:
 
     assert (settings.host, settings.port, settings.root_path) == ("127.0.0.1", 7860, "")
     assert settings.uploads.name == "hashstagram-7860"
-    assert (settings.upload_seconds, settings.models, settings.workers, settings.space) == (900, (), 1, False)
+    assert (settings.upload_seconds, settings.models, settings.engine, settings.workers) == (900, (), "auto", None)
+    assert not settings.space
 
 
 def test_what_can_be_set() -> None:
