@@ -1,11 +1,14 @@
 """OpenVINO as engine, on the CPU: the int8 form of a network as it was exported, or the exact one from its weight file.
 
-Every network is compiled twice, for a photo that is alone (all cores) and for photos beside each other (a core each).
+An int8 form is compiled twice, for a photo that is alone (all cores) and for photos beside each other (a core each).
+Exact forms are four times as large, so there is one copy, and photos beside each other take turns on all cores.
 """
 
+import ctypes
 import json
 import os
 import queue
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -30,7 +33,7 @@ _ALWAYS = {"INFERENCE_PRECISION_HINT": "f32", "ENABLE_CPU_PINNING": False}
 
 
 class OpenVinoEngine(Engine):
-    """A graph compiled for `threads` cores. It computes photo by photo, each alone or on a core of its own.
+    """A graph compiled for `threads` cores. It computes photo by photo.
 
     `width` is the number of its penultimate features (of a head, which gives none: of its logits).
     """
@@ -50,7 +53,7 @@ class OpenVinoEngine(Engine):
         self.width = int(graph.output(self._outputs[0]).shape[1])
         self._wide = _Requests(core.compile_model(graph, "CPU", _ALWAYS | _streams(1, threads)), 1)
         self._narrow = self._wide
-        if threads > 1:
+        if threads > 1 and precision == "int8":
             self._narrow = _Requests(core.compile_model(graph, "CPU", _ALWAYS | _streams(threads, threads)), threads)
 
     def compute(self, inputs: Floats) -> tuple[Floats, Floats]:
@@ -128,7 +131,16 @@ def load_openvino(
         _check(record, graph, engines, len(vocabulary))
         return OpenVinoEngine(graph, precision, form.scale, form.bias, engines, threads)
 
-    return _engines.get(key, load)
+    try:
+        return _engines.get(key, load)
+    finally:
+        _give_back_memory()
+
+
+def _give_back_memory() -> None:
+    """Return to the system what building a graph has used: glibc keeps it otherwise, tens of megabytes a network."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
 
 
 def _check(record: Record, graph: Any, parts: list[OpenVinoEngine], tags: int) -> None:

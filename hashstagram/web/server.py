@@ -1,6 +1,7 @@
 """Page, Gradio's API and our routes put together, and the process that serves them."""
 
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -96,6 +97,9 @@ def serve(demo: gr.Blocks, service: Service, settings: Settings, examples: Seque
     """
     # Before anything else: a second server on this port must end before it empties the upload folder of the first.
     listener = _bind(settings)
+    # Ours says which engine computes each model, and what went wrong; others speak up only for warnings.
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("hashstagram").setLevel(logging.INFO)
     service.load()
     config = uvicorn.Config(
         build_server(demo, service, settings, examples),

@@ -84,15 +84,18 @@ class Service:
         self._seconds = 0.1
 
     def load(self) -> None:
-        """Load all models and let each look at one picture, so that the first visitor waits no longer than others.
+        """Load all models and let each look at some pictures, so that the first visitor waits no longer than others.
 
         Raises WeightsError for weights that are missing or damaged, and SettingError for an engine that there is not.
         """
         for model in self.models:
             recommender = load_model(model.id, engine=self._engine)
+            picture = Image.new("RGB", (640, 480), "grey")
+            recommender.recommend(picture)
             started = time.monotonic()
-            recommender.recommend(Image.new("RGB", (640, 480), "grey"))
-            self._seconds = time.monotonic() - started
+            # Engines may have other ways for photos beside each other.
+            recommender.recommend_batch([picture] * self._count)
+            self._seconds = (time.monotonic() - started) / self._count
             self._recommenders[model.name] = recommender
 
     @property

@@ -1,6 +1,7 @@
 """The program: how it starts, how it does not, and how it ends."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -9,15 +10,18 @@ from pathlib import Path
 
 import httpx
 import pytest
-from serving import ROOT, Server, StartServer
+from serving import ROOT, Server, StartServer, free_port
+
+from hashstagram.web.environment import Settings
+from hashstagram.web.server import _bind
 
 
 def refusal(server: Server) -> str:
-    """What a program that does not start says, which is all that it says."""
+    """What a program that does not start says, which is all that it says but for the engines chosen so far."""
     assert server.process.wait(120) == 1
-    said = server.said().strip()
+    *engines, said = server.said().strip().splitlines()
+    assert all(" on cpu, because " in line for line in engines)
     assert said.startswith("HashStagram cannot start. ")
-    assert "\n" not in said
     return said.removeprefix("HashStagram cannot start. ")
 
 
@@ -68,8 +72,27 @@ def test_answers_under_the_address_that_a_proxy_gives_it(start_server: StartServ
     )
 
     assert server.get("/config").json()["root"] == "https://photos.example/hashtags"
-    assert server.said().strip() == f"HashStagram answers on http://127.0.0.1:{server.port}"
+    assert server.said().splitlines() == [
+        "alexnet.small_v1: openvino in fp32 on cpu, because the model has no int8 form",
+        f"HashStagram answers on http://127.0.0.1:{server.port}",
+    ]
     server.stop()
+
+
+def test_the_environment_says_which_engine_computes(start_server: StartServer, small_weights: Path, jpeg: Path) -> None:
+    refused = start_server(small_weights, ready=False, HASHSTAGRAM_ENGINE="fast")
+    server = start_server(small_weights, HASHSTAGRAM_MODELS="alexnet", HASHSTAGRAM_ENGINE="torch")
+
+    assert refusal(refused).startswith("'fast' is not an engine. Choose one of: auto,")
+    assert "alexnet.small_v1: torch in fp32 on cpu, because torch was asked for" in server.said()
+    assert server.post("/api/v1/hashtags", files={"photo": jpeg.read_bytes()}).status_code == 200
+    server.stop()
+
+
+def test_asyncio_can_tell_that_the_listener_is_tcp() -> None:
+    # Only then does it turn off Nagle's algorithm, which holds each answer's body back until its head is acknowledged.
+    with _bind(Settings(port=free_port())) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 def test_ends_when_told_to_and_answers_what_is_under_way(
