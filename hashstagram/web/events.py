@@ -40,31 +40,30 @@ def connect(demo: gr.Blocks, parts: Parts, service: Service, examples: Mapping[s
     recommend, follow = _recommend(demo, service)
     inputs = [parts.photo, parts.model, parts.top_k]
     outputs = [parts.label, parts.note, parts.line]
+    following: dict[str, Any] = {"api_visibility": "private", "show_progress_on": parts.label}
 
     asked = parts.go.click(recommend, inputs, parts.label, api_name=EVENT, api_description=texts.API, **_ASKING)
+    # Not outputs of the event itself: programs that ask for hashtags get the hashtags alone.
+    asked.success(_explain(service), [parts.label, parts.model], [parts.note, parts.line], **_HIDDEN)
     # Not on `change`, which comes twice when one photo replaces another.
-    followed = gr.on(
-        [parts.photo.upload, parts.model.input], follow, inputs, parts.label, api_visibility="private", **_ASKING
-    )
+    followed = gr.on([parts.photo.upload, parts.model.input], follow, inputs, outputs, **following, **_ASKING)
     events = [asked, followed]
     if parts.examples:
         clicks = [button.click for button in parts.examples]
         picked = gr.on(clicks, _pick(examples), None, parts.photo, trigger_mode="always_last", **_HIDDEN)
-        events.append(picked.success(follow, inputs, parts.label, api_visibility="private", show_progress="minimal"))
+        events += [picked, picked.success(follow, inputs, outputs, **following, show_progress="minimal")]
     for event in events:
-        # Not outputs of the event itself: programs that ask for hashtags get the hashtags alone.
-        event.success(_explain(service), [parts.label, parts.model], [parts.note, parts.line], **_HIDDEN)
         event.failure(_forget, None, outputs, **_HIDDEN)
     # The page's script presses this when a photo has gone, be it taken away or too large for an upload. Gradio's own
     # events come also when another photo follows at once, and then overtake that one's.
     parts.forget.click(_forget, None, outputs, **_HIDDEN)
 
 
-_Asked = Callable[[str | None, str | None, int], Awaitable[dict[str, float]]]
+_Asked = Callable[[str | None, str | None, int], Awaitable[Any]]
 
 
 def _recommend(demo: gr.Blocks, service: Service) -> tuple[_Asked, _Asked]:
-    """The public event's function, and the page's own, which has nothing to say without a photo."""
+    """The public event's function, and the page's own, which fills the whole page and may find no photo there."""
 
     # The names of the arguments are part of the API.
     async def recommend(photo: str | None, model: str | None, top_k: int) -> dict[str, float]:
@@ -78,8 +77,11 @@ def _recommend(demo: gr.Blocks, service: Service) -> tuple[_Asked, _Asked]:
             raise sorry(texts.FAILED) from None  # nobody reads it
         return {hashtag.tag: hashtag.confidence for hashtag in answer.hashtags}
 
-    async def follow(photo: str | None, model: str | None, top_k: int) -> dict[str, float]:
-        return {} if photo is None else await recommend(photo, model, top_k)
+    explain = _explain(service)
+
+    async def follow(photo: str | None, model: str | None, top_k: int) -> tuple[dict[str, float], str, str]:
+        confidences = {} if photo is None else await recommend(photo, model, top_k)
+        return confidences, *explain(confidences, model)
 
     return recommend, follow
 
@@ -94,6 +96,8 @@ def _pick(examples: Mapping[str | None, Path]) -> Callable[[gr.EventData], str]:
 
 
 def _explain(service: Service) -> Callable[[dict[str, float] | None, str | None], tuple[str, str]]:
+    """What is said about hashtags, and the line to copy."""
+
     def explain(confidences: dict[str, float] | None, model: str | None) -> tuple[str, str]:
         tags = list(confidences or {})
         try:

@@ -75,6 +75,7 @@ def space_server(start_server: StartServer, small_weights: Path) -> Server:
         GRADIO_SERVER_NAME="0.0.0.0",  # noqa: S104 - what Spaces sets
         GRADIO_SSR_MODE="True",
         HASHSTAGRAM_MODELS="alexnet, vgg16",
+        HASHSTAGRAM_WORKERS="1",
         HASHSTAGRAM_QUEUE="1",
         HASHSTAGRAM_UPLOAD_SECONDS="12",
     )
