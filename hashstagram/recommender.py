@@ -142,11 +142,11 @@ def load_model(
 ) -> Recommender:
     """Load a model by name (`vgg16`) or id (`vgg16.photos_v1`); None is the manifest's default, the best on val.
 
-    `weights` is a weight folder (None: the one that HASHSTAGRAM_WEIGHTS names, else the bundled one), `device` is
-    `auto` (CUDA when there, else CPU), `cpu` or `cuda`. `engine` is `auto` (on a CPU the quantised form, where the CPU
-    is made for it and the form answers as well as the exact one), `int8` (that form), `exact` (fp32) or `torch` (fp32
-    by PyTorch, the reference). `Recommender.engine` says which it became. Models share what they have in common, so
-    loading a second one costs only what is new in it.
+    `weights` is a weight folder or `gs://bucket/prefix` (None: what HASHSTAGRAM_WEIGHTS names, else the bundled one),
+    `device` is `auto` (CUDA when there, else CPU), `cpu` or `cuda`. `engine` is `auto` (on a CPU the quantised form,
+    where the CPU is made for it and the form answers as well as the exact one), `int8` (that form), `exact` (fp32) or
+    `torch` (fp32 by PyTorch, the reference). `Recommender.engine` says which it became. Models share what they have in
+    common, so loading a second one costs only what is new in it.
 
     Raises SettingError for an unknown model, device or engine, WeightsError for weights that are missing, damaged, or
     made for another vocabulary.

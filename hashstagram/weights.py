@@ -41,14 +41,15 @@ Content = npt.NDArray[np.uint8]
 def resolve(weights: str | os.PathLike[str] | None = None) -> Path:
     """The weight folder: the one given, else the one that HASHSTAGRAM_WEIGHTS names, else the one of this repository.
 
-    Raises WeightsError for an address in Cloud Storage and for a folder that does not exist.
+    Either may be an address in Cloud Storage, `gs://bucket/prefix`; then it is this machine's copy of what is there,
+    and `hashstagram.storage.fetch` says how it comes. Raises WeightsError for a folder that does not exist, and as
+    `fetch` does.
     """
     chosen = os.fspath(weights) if weights is not None else os.environ.get("HASHSTAGRAM_WEIGHTS", "")
     if chosen.startswith("gs://"):
-        raise WeightsError(
-            f"Weights cannot be read from Cloud Storage yet, and {chosen} is there. "
-            "Copy the folder to this machine (gcloud storage cp --recursive) and name the copy."
-        )
+        from hashstagram.storage import fetch
+
+        return fetch(chosen)
     folder = Path(chosen).expanduser() if chosen else _BUNDLED
     if not folder.is_dir():
         raise WeightsError(

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import save
+from storage_emulator import CloudStorage
 
 from hashstagram.networks import Network, build
 from hashstagram.photos import Preprocessing, to_tensor
@@ -113,6 +114,21 @@ def rewrite() -> Callable[[Path, bytes], None]:
         path.write_bytes(content)
 
     return rewrite
+
+
+@pytest.fixture(scope="session")
+def _cloud_servers() -> Iterator[CloudStorage]:
+    servers = CloudStorage()
+    yield servers
+    servers.close()
+
+
+@pytest.fixture
+def cloud(_cloud_servers: CloudStorage, monkeypatch: pytest.MonkeyPatch) -> CloudStorage:
+    """Cloud Storage on this machine, with an empty bucket, where every `gs://` address leads."""
+    _cloud_servers.empty()
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", _cloud_servers.host)
+    return _cloud_servers
 
 
 @pytest.fixture(scope="session")

@@ -208,7 +208,7 @@ def test_a_bad_photo_is_named_and_the_others_go_on(tmp_path: Path, photos: list[
         (["--exclude", "sunste"], {}, "hashstagram: 'sunste' is not one of the 997 tags. Did you mean sunset"),
         (["--always", "sea", "--exclude", "#sea"], {}, "hashstagram: sea is in always and in exclude."),
         ([], {"HASHSTAGRAM_WEIGHTS": "/nowhere"}, "hashstagram: The weight folder /nowhere does not exist."),
-        ([], {"HASHSTAGRAM_WEIGHTS": "gs://bucket"}, "hashstagram: Weights cannot be read from Cloud Storage yet"),
+        ([], {"HASHSTAGRAM_WEIGHTS": "gs://"}, "hashstagram: 'gs://' is not an address in Cloud Storage."),
         ([], {"HASHSTAGRAM_THREADS": "many"}, "hashstagram: HASHSTAGRAM_THREADS is 'many'."),
         ([], {"HASHSTAGRAM_MAX_BYTES": "many"}, "hashstagram: HASHSTAGRAM_MAX_BYTES"),
     ],

@@ -225,8 +225,8 @@ def test_resolve_prefers_the_argument_then_the_environment_then_the_repository(
 def test_resolve_says_what_cannot_be_had(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"nowhere does not exist.*HASHSTAGRAM_WEIGHTS"):
         resolve(tmp_path / "nowhere")
-    monkeypatch.setenv("HASHSTAGRAM_WEIGHTS", "gs://bucket/weights")
-    with pytest.raises(WeightsError, match=r"Cloud Storage yet, and gs://bucket/weights is there\. Copy the folder"):
+    monkeypatch.setenv("HASHSTAGRAM_WEIGHTS", "gs://Bucket/weights")
+    with pytest.raises(WeightsError, match=r"'gs://Bucket/weights' is not an address in Cloud Storage"):
         resolve()
 
 

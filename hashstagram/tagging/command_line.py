@@ -32,7 +32,8 @@ exit codes:
   2  a setting, a model or the weights cannot be used
 
 environment:
-  HASHSTAGRAM_WEIGHTS     weight folder (default: the one of the repository)
+  HASHSTAGRAM_WEIGHTS     weight folder or gs://bucket/prefix (default: the folder of the repository)
+  HASHSTAGRAM_CACHE       where weights from gs:// are kept (default: ~/.cache/hashstagram)
   HASHSTAGRAM_ENGINE      what --engine is when it is not given
   HASHSTAGRAM_THREADS     processor cores to compute with (default: all)
   HASHSTAGRAM_MAX_BYTES   largest photo file in bytes
