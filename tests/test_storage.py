@@ -495,6 +495,11 @@ def test_credentials_are_used_where_there_are_any_and_public_buckets_need_none(
     with pytest.raises(WeightsError, match=r"signing in failed .*Sign in again with gcloud auth"):
         start()
 
+    (tmp_path / "key.json").write_text(json.dumps(key | {"token_url": f"{NOWHERE}/token"}))
+    assert same(start(), weights)
+    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT")
+    assert same(start(), weights)
+
 
 def test_a_bar_is_drawn_on_a_terminal_only(
     cloud: CloudStorage, weights: Path, start: Start, monkeypatch: pytest.MonkeyPatch
