@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev run test check format figures clean environment
+.PHONY: help setup setup-dev run test check format figures bench bench-quick clean environment
 
 SHELL := /bin/sh
 VENV := .venv
@@ -16,7 +16,7 @@ WORKS := $(PYTHON) -c 'import sys, pip._internal.cli.main; sys.exit(sys.version_
 ENVIRONMENT := $(shell $(WORKS) || echo environment)
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(VENV)/.serving ## Install into .venv what the app needs (6 GB, most of it PyTorch)
 	@echo "$(VENV) is ready. Start the app: make run"
@@ -42,6 +42,12 @@ format: $(VENV)/.development ## Format the code and put imports in order
 figures: $(VENV)/.development ## Write the figures of weights/manifest.json into README.md
 	$(PYTHON) -m training.card
 
+bench: $(VENV)/.benchmarks ## Measure speed and memory beside the stack of 2018, in 15 quiet minutes
+	$(PYTHON) -m benchmarks
+
+bench-quick: $(VENV)/.benchmarks ## The most of that in two minutes, only printed
+	$(PYTHON) -m benchmarks --quick
+
 clean: ## Remove caches and installed JavaScript; .venv, cache and runs stay
 	rm -rf .mypy_cache .pytest_cache .ruff_cache build $(JAVASCRIPT)/node_modules
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
@@ -55,6 +61,11 @@ $(VENV)/.serving: requirements.txt $(ENVIRONMENT)
 $(VENV)/.development: requirements.txt requirements-training.txt requirements-dev.txt $(ENVIRONMENT)
 	@echo "Installing what training and tests need. This happens once and takes a few minutes."
 	$(PYTHON) -m pip install --disable-pip-version-check -r requirements-dev.txt
+	@touch $(VENV)/.serving $@
+
+$(VENV)/.benchmarks: requirements.txt requirements-training.txt requirements-bench.txt $(ENVIRONMENT)
+	@echo "Installing what benchmarks need. This happens once and takes a few minutes."
+	$(PYTHON) -m pip install --disable-pip-version-check -r requirements-bench.txt
 	@touch $(VENV)/.serving $@
 
 environment:
