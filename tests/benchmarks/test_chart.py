@@ -33,7 +33,7 @@ def test_the_chart_shows_latency_throughput_and_memory_of_what_is_taken_unasked(
     assert {heading: [bar.label for bar in bars] for heading, bars in shown.items()} == {
         "Network alone, 1 photo, 2 threads": ["AlexNet", "HashNet"],
         "12-MP JPEG to hashtags": ["AlexNet"],
-        "Photos a second over HTTP, 8 clients": ["AlexNet, stateless route", "AlexNet, page"],
+        "Photos a second over HTTP, 8 clients": ["AlexNet, stateless", "AlexNet, page"],
         "Memory of the server": ["every model loaded"],
     }
 
