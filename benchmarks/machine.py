@@ -60,13 +60,14 @@ class Busyness:
 
 def describe() -> Machine:
     """This machine, now."""
+    from hashstagram.engines import cores
     from training.machine import Machine as TrainingMachine
 
     here = TrainingMachine.here()
     flags = set(_CPUINFO.read_text(encoding="utf-8").split()) if _CPUINFO.is_file() else set()
     return Machine(
         processor=here.processor,
-        cores=here.cores,
+        cores=cores.count(),
         memory_gb=round(_memory_bytes() / 2**30, 1),
         instructions=tuple(name for name in _INSTRUCTIONS if name in flags),
         gpu=here.gpu,
