@@ -17,6 +17,7 @@ from hashstagram.errors import PhotoError, WeightsError
 from hashstagram.manifest import Manifest
 from hashstagram.photos import Photo, Preprocessing, open_photo, to_tensor
 from hashstagram.records import Record
+from hashstagram.stages import COMPUTE, DECODE, RANK, stage
 from hashstagram.vocabulary import Vocabulary
 from hashstagram.weights import load_vocabulary, resolve
 
@@ -67,7 +68,9 @@ class Recommender:
         Raises PhotoError for a photo that cannot be used, and SettingError for a tag in the choice that is not in the
         vocabulary.
         """
-        return self.rank(self.probabilities([photo])[0], choice)
+        probabilities = self.probabilities([photo])[0]
+        with stage(RANK):
+            return self.rank(probabilities, choice)
 
     def recommend_batch(
         self, photos: Sequence[Photo], choice: Choice = DEFAULT, *, batch_size: int = 16
@@ -112,13 +115,15 @@ class Recommender:
         probabilities = np.zeros((len(photos), len(self.vocabulary)), dtype=np.float32)
         for start in range(0, len(photos), batch_size):
             with cores.photo_at_work():
-                batch = np.stack(
-                    [
-                        self._tensor(photo, number)
-                        for number, photo in enumerate(photos[start : start + batch_size], start + 1)
-                    ]
-                )
-                probabilities[start : start + batch_size] = self._calibrated(self.engine.run(batch))
+                with stage(DECODE):
+                    batch = np.stack(
+                        [
+                            self._tensor(photo, number)
+                            for number, photo in enumerate(photos[start : start + batch_size], start + 1)
+                        ]
+                    )
+                with stage(COMPUTE):
+                    probabilities[start : start + batch_size] = self._calibrated(self.engine.run(batch))
         return probabilities
 
     def _calibrated(self, logits: Floats) -> Probabilities:

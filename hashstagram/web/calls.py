@@ -59,6 +59,11 @@ def check_other(body: bytes) -> None:
     _parsed(body)
 
 
+def files(body: bytes) -> list[str]:
+    """The paths of the files that a checked call names."""
+    return [str(entry["path"]) for entry in _objects(json.loads(body)) if "path" in entry]
+
+
 def _parsed(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body)

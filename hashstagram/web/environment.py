@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hashstagram import SettingError
+from hashstagram.web.draining import MOST_SECONDS
 
 _REFUSED = {
     "GRADIO_SHARE": "it would open a tunnel through a foreign server",
@@ -46,7 +47,8 @@ class Settings:
     """How the server runs. `models` are the names to serve, in the manifest's order when it is empty.
 
     `engine` computes them; `workers` photos are looked at at once (None: as many as there are cores) and `queue` more
-    may wait; uploads are deleted after `upload_seconds`.
+    may wait; uploads are deleted after `upload_seconds`. `metrics` opens /metrics and `access_log` writes a line for
+    each request. A server that is told to end stays until nothing has happened for `drain_seconds`.
     """
 
     host: str = "127.0.0.1"
@@ -58,6 +60,9 @@ class Settings:
     engine: str = "auto"
     workers: int | None = None
     queue: int = 16
+    metrics: bool = False
+    access_log: bool = False
+    drain_seconds: int = 1
     space: bool = False
     space_host: str = ""
 
@@ -86,6 +91,9 @@ class Settings:
             engine=environment.get("HASHSTAGRAM_ENGINE") or cls.engine,
             workers=_whole_number(environment, "HASHSTAGRAM_WORKERS", 0, 1, 64) or None,
             queue=_whole_number(environment, "HASHSTAGRAM_QUEUE", cls.queue, 0, 1000),
+            metrics=_switch(environment, "HASHSTAGRAM_METRICS"),
+            access_log=_switch(environment, "HASHSTAGRAM_ACCESS_LOG"),
+            drain_seconds=_whole_number(environment, "HASHSTAGRAM_DRAIN_SECONDS", cls.drain_seconds, 0, MOST_SECONDS),
             space=space,
             space_host=environment.get("SPACE_HOST", ""),
         )
@@ -111,6 +119,10 @@ def _uploads(environment: Mapping[str, str]) -> Path:
     # its own, because a server empties its folder when it starts.
     named = environment.get("GRADIO_TEMP_DIR")
     return Path(named or Path(tempfile.gettempdir()) / f"hashstagram-{_port(environment)}")
+
+
+def _switch(environment: Mapping[str, str], variable: str) -> bool:
+    return bool(_whole_number(environment, variable, 0, 0, 1))
 
 
 def _whole_number(environment: Mapping[str, str], variable: str, default: int, least: int, most: int) -> int:

@@ -14,6 +14,7 @@ from hashstagram import Choice, HashStagramError
 from hashstagram.web import texts
 from hashstagram.web.calls import EVENT
 from hashstagram.web.components import ModelChoice, Photo, TopK, sorry
+from hashstagram.web.problems import kind
 from hashstagram.web.service import Gone, Model, Service
 
 # Shown while an event runs: its time, or nothing. A second trigger waits for the first one's end, and counts.
@@ -72,6 +73,7 @@ def _recommend(demo: gr.Blocks, service: Service) -> tuple[_Asked, _Asked]:
         try:
             answer = await service.recommend(photo, model, Choice(top_k=top_k), gone=_visitor_gone(demo))
         except HashStagramError as error:
+            service.metrics.refused(kind(error)[1])
             raise sorry(str(error)) from error
         except Gone:
             raise sorry(texts.FAILED) from None  # nobody reads it

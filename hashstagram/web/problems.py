@@ -1,6 +1,6 @@
 """What went wrong, as HTTP says it: a status, and `{"code", "message"}` with one sentence for people."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -15,12 +15,13 @@ from hashstagram.web import texts
 from hashstagram.web.service import Busy, Gone
 
 # The first that fits counts.
-_KINDS: tuple[tuple[type[HashStagramError], HTTPStatus, str], ...] = (
+_KINDS: tuple[tuple[type[Exception], HTTPStatus, str], ...] = (
     (Busy, HTTPStatus.SERVICE_UNAVAILABLE, "busy"),
     (PhotoTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "photo_too_large"),
     (PhotoUnsupported, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "photo_unsupported"),
     (PhotoError, HTTPStatus.BAD_REQUEST, "photo_broken"),
     (SettingError, HTTPStatus.UNPROCESSABLE_ENTITY, "setting_invalid"),
+    (Exception, HTTPStatus.INTERNAL_SERVER_ERROR, "internal"),
 )
 _CODES = {
     HTTPStatus.BAD_REQUEST: "malformed",
@@ -37,7 +38,7 @@ MEANINGS = {
     415: "The file is not a photo of a kind that is read here.",
     422: "There is no such model, or a number is out of range.",
     500: "Something went wrong here.",
-    503: "Too many photos are waiting.",
+    503: "Too many photos are waiting, or the server is about to end.",
 }
 
 
@@ -64,15 +65,31 @@ def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return responses
 
 
-def add_handlers(app: FastAPI, ranges: Mapping[str, tuple[int, int]]) -> None:
-    """Answer every failure this way; `ranges` are the whole numbers that forms may hold, by their names."""
+def kind(error: Exception) -> tuple[HTTPStatus, str]:
+    """The status and the code of what went wrong with a photo."""
+    return next((status, code) for kind, status, code in _KINDS if isinstance(error, kind))
+
+
+def refusal(error: HashStagramError) -> JSONResponse:
+    """The answer to a photo that gets no hashtags."""
+    status, code = kind(error)
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Busy) else None
+    return problem(status, code, str(error), headers)
+
+
+def add_handlers(app: FastAPI, ranges: Mapping[str, tuple[int, int]], count: Callable[[str], None]) -> None:
+    """Answer every failure this way, and `count` the photos' ones by their codes.
+
+    `ranges` are the whole numbers that forms may hold, by their names.
+    """
 
     async def refused(request: Request, error: Exception) -> Response:
-        for kind, status, code in _KINDS:
-            if isinstance(error, kind):
-                headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Busy) else None
-                return problem(status, code, str(error), headers)
-        raise error
+        assert isinstance(error, HashStagramError)  # noqa: S101 - what this handler is registered for
+        status, code = kind(error)
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise error  # it speaks to whoever runs the server
+        count(code)
+        return refusal(error)
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - what this handler is registered for
@@ -81,6 +98,7 @@ def add_handlers(app: FastAPI, ranges: Mapping[str, tuple[int, int]]) -> None:
             if field in ranges:
                 least, most = ranges[field]
                 message = texts.NOT_A_NUMBER.format(name=field, value=fault["input"], least=least, most=most)
+                count("setting_invalid")
                 return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "setting_invalid", message)
         return problem(HTTPStatus.BAD_REQUEST, "no_photo", texts.NO_PHOTO_FIELD)
 
@@ -94,6 +112,7 @@ def add_handlers(app: FastAPI, ranges: Mapping[str, tuple[int, int]]) -> None:
         return Response(status_code=_CLIENT_GONE)
 
     async def broken(request: Request, error: Exception) -> Response:
+        count("internal")
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", texts.FAILED)
 
     app.add_exception_handler(HashStagramError, refused)

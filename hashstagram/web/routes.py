@@ -12,11 +12,10 @@ from starlette.exceptions import HTTPException
 
 from hashstagram import Choice
 from hashstagram.web import texts
+from hashstagram.web.addresses import HASHTAGS, METRICS, SPECIFICATION
+from hashstagram.web.metrics import CONTENT_TYPE
 from hashstagram.web.problems import add_handlers, described
 from hashstagram.web.service import Service
-
-HASHTAGS = "/api/v1/hashtags"
-SPECIFICATION = "/api/v1/openapi.json"
 
 _STATIC = Path(__file__).parent / "static"
 _METHODS = {HASHTAGS: "POST", SPECIFICATION: "GET"}
@@ -49,6 +48,7 @@ def add_routes(app: FastAPI, service: Service, examples: Sequence[Path] = ()) ->
     """Declare all routes of ours. They come before the page, which would answer every address."""
     app.include_router(_api(service))
     app.include_router(_health(service))
+    app.include_router(_metrics(service))
     app.include_router(_files(examples))
 
     @app.api_route("/api/{path:path}", methods=_EVERY_METHOD, include_in_schema=False)
@@ -59,7 +59,7 @@ def add_routes(app: FastAPI, service: Service, examples: Sequence[Path] = ()) ->
         message = texts.WRONG_METHOD.format(method=request.method, allowed=allowed)
         raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, message, {"Allow": allowed})
 
-    add_handlers(app, {"top_k": _TOP_K, "companions": _COMPANIONS})
+    add_handlers(app, {"top_k": _TOP_K, "companions": _COMPANIONS}, service.metrics.refused)
 
 
 def _api(service: Service) -> APIRouter:
@@ -88,6 +88,7 @@ def _api(service: Service) -> APIRouter:
         """Stateless: the photo is gone when the answer is there."""
         choice = Choice(top_k=top_k, companions=companions)
         answer = await service.recommend(await photo.read(), model, choice, gone=request.is_disconnected)
+        request.state.model = answer.model  # for the access log
         tags = [HashtagBody(tag=tag.tag, confidence=round(tag.confidence, 6)) for tag in answer.hashtags]
         return HashtagsBody(model=answer.model, hashtags=tags)
 
@@ -118,6 +119,17 @@ def _health(service: Service) -> APIRouter:
     # For balancers that do not want a body.
     router.add_api_route("/healthz", healthz, methods=["HEAD"], include_in_schema=False)
     router.add_api_route("/readyz", readyz, methods=["HEAD"], include_in_schema=False)
+    return router
+
+
+def _metrics(service: Service) -> APIRouter:
+    """For Prometheus. The guard says whether anybody may ask."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get(METRICS)
+    async def metrics() -> Response:
+        return Response(service.metrics.text(), media_type=CONTENT_TYPE)
+
     return router
 
 

@@ -2,7 +2,9 @@
 
 import contextlib
 import logging
+import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -14,16 +16,18 @@ from starlette.types import ASGIApp
 
 from hashstagram import Limits, SettingError, __version__
 from hashstagram.web import texts, theme
+from hashstagram.web.access import LOGGER, Access
+from hashstagram.web.addresses import SPECIFICATION
 from hashstagram.web.environment import Settings
 from hashstagram.web.guard import Guard
 from hashstagram.web.janitor import Janitor
-from hashstagram.web.routes import SPECIFICATION, add_routes
+from hashstagram.web.routes import add_routes
 from hashstagram.web.service import Service
 
 __all__ = ["build_server", "serve"]
 
-# How long requests that are under way may take to end after SIGTERM. A page left open would otherwise hold the process.
-_GRACE_SECONDS = 10
+# For requests to notice that nobody waits for them any more.
+_PARTING_SECONDS = 1
 
 _HEAD = f"""\
 <meta name="description" content="{texts.DESCRIPTION}">
@@ -33,7 +37,7 @@ _HEAD = f"""\
 
 
 def build_server(demo: gr.Blocks, service: Service, settings: Settings, examples: Sequence[Path] = ()) -> ASGIApp:
-    """The whole application, guard in front. `service` must be loaded before it is served.
+    """The whole application, guard and access log in front. `service` must be loaded before it is served.
 
     Raises SettingError for an upload folder that cannot be used, and empties the one that can.
     """
@@ -86,11 +90,14 @@ def build_server(demo: gr.Blocks, service: Service, settings: Settings, examples
         mcp_server=False,
         app_kwargs={"openapi_url": None},
     )
-    return Guard(app, demo, settings, janitor, photo_bytes=limits.max_bytes)
+    guard = Guard(app, demo, service, settings, janitor, photo_bytes=limits.max_bytes)
+    return Access(guard, service.metrics, log=settings.access_log)
 
 
 def serve(demo: gr.Blocks, service: Service, settings: Settings, examples: Sequence[Path] = ()) -> None:
     """Load the models and serve the page until SIGTERM or Ctrl-C; nothing answers before the models are warm.
+
+    What has begun by then is finished first, for 10 s at most. A second signal ends that.
 
     Raises WeightsError for weights that cannot be used, and SettingError for a port, an engine or an upload folder that
     cannot.
@@ -100,19 +107,26 @@ def serve(demo: gr.Blocks, service: Service, settings: Settings, examples: Seque
     # Ours says which engine computes each model, and what went wrong; others speak up only for warnings.
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("hashstagram").setLevel(logging.INFO)
+    access = logging.getLogger(LOGGER)
+    access.propagate = False
+    access.addHandler(logging.StreamHandler(sys.stdout))
     service.load()
     config = uvicorn.Config(
         build_server(demo, service, settings, examples),
         log_level="warning",
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_graceful_shutdown=_PARTING_SECONDS,
     )
     _Server(config, service, settings).run([listener])
+    if service.at_work:
+        # A computation cannot be stopped, and Python would wait for it.
+        sys.stdout.flush()
+        os._exit(0)
 
 
 class _Server(uvicorn.Server):
-    """Says where it is when it answers, and that it is not ready any more when it is told to end."""
+    """Says where it is when it answers, and finishes what it has begun when it is told to end."""
 
     def __init__(self, config: uvicorn.Config, service: Service, settings: Settings) -> None:
         super().__init__(config)
@@ -126,8 +140,22 @@ class _Server(uvicorn.Server):
             print(texts.RUNNING.format(address=f"http://{host}:{self._settings.port}"), flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._service.drain()
-        super().handle_exit(sig, frame)
+        """Begin to end, or at the second signal end. uvicorn's own way closes the port at once."""
+        if self._service.draining.begun:
+            self.should_exit = True
+        else:
+            self._service.draining.begin()
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._service.draining.over(self._settings.drain_seconds):
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End, and hang up on who is left: a client's sign of life, for one, never ends by itself."""
+        for connection in self.server_state.connections:
+            connection.transport.close()
+        await super().shutdown(sockets)
 
 
 def _bind(settings: Settings) -> socket.socket:

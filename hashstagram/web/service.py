@@ -24,7 +24,11 @@ from hashstagram import (
     load_model,
 )
 from hashstagram.engines import cores
+from hashstagram.photos import Photo
+from hashstagram.stages import measured
 from hashstagram.web import texts
+from hashstagram.web.draining import Draining
+from hashstagram.web.metrics import WAIT, Metrics
 
 # How often a photo in the line is checked for whether anybody still waits for it, in seconds.
 _LOOK = 0.1
@@ -64,7 +68,7 @@ class Service:
     """The models of the weight folder, or those of them that `models` names; the first is the default.
 
     `engine` computes them. `workers` photos are looked at at once (None: as many as there are cores) and `queue` more
-    may wait. The list of models is there from the start, `load` makes them answer.
+    may wait. The list of models is there from the start, `load` makes them answer; `at_work` photos are looked at now.
 
     Raises SettingError for an unknown model, and WeightsError when there are no weights.
     """
@@ -75,13 +79,19 @@ class Service:
         self.models = _choose(models)
         self._engine = engine
         self._recommenders: dict[str, Recommender] = {}
-        self._draining = False
         self._count = workers or cores.count()
         self._workers = asyncio.Semaphore(self._count)
         self._places = self._count + queue
         self._taken = 0
+        self.at_work = 0
         self._threads = ThreadPoolExecutor(self._count, thread_name_prefix="photo")
         self._seconds = 0.1
+        self.draining = Draining()
+        self.metrics = Metrics(
+            models_ready=lambda: len(self._recommenders),
+            waiting=lambda: self._taken - self.at_work,
+            at_work=lambda: self.at_work,
+        )
 
     def load(self) -> None:
         """Load all models and let each look at some pictures, so that the first visitor waits no longer than others.
@@ -97,15 +107,18 @@ class Service:
             recommender.recommend_batch([picture] * self._count)
             self._seconds = (time.monotonic() - started) / self._count
             self._recommenders[model.name] = recommender
+            engine = recommender.engine
+            self.metrics.loaded(model.name, model.id, engine.name, engine.precision, engine.device)
 
     @property
     def ready(self) -> bool:
         """Whether every model is loaded and new photos are welcome."""
-        return not self._draining and len(self._recommenders) == len(self.models)
+        return not self.draining.begun and len(self._recommenders) == len(self.models)
 
-    def drain(self) -> None:
-        """Stop being ready: the server is about to end. What is in the line is still answered."""
-        self._draining = True
+    def check_room(self) -> None:
+        """Raise Busy when the line is full."""
+        if self._taken >= self._places:
+            raise Busy(math.ceil(self._taken * self._seconds / self._count))
 
     def model(self, name: str | None) -> Model:
         """The model of that name, capitals aside; None or "" is the default. Raises SettingError for an unknown one."""
@@ -131,22 +144,31 @@ class Service:
         Raises PhotoError, SettingError for an unknown model, Busy when the line is full, and Gone.
         """
         chosen = self.model(model)
-        recommender = self._recommenders[chosen.name]
-        if self._taken >= self._places:
-            raise Busy(math.ceil(self._taken * self._seconds / self._count))
+        self.check_room()
         self._taken += 1
+        came = time.monotonic()
         try:
             await self._worker(gone)
         except BaseException:
             self._taken -= 1
             raise
+        self.at_work += 1
         started = time.monotonic()
         work = asyncio.get_running_loop().run_in_executor(
-            self._threads, recommender.recommend, photo, choice or Choice()
+            self._threads, self._look, chosen.name, photo, choice or Choice(), started - came
         )
         work.add_done_callback(lambda _: self._done(started))
         # A computation cannot be stopped: its worker is free when it ends, whoever has gone by then.
-        return Answer(chosen.name, tuple(await asyncio.shield(work)))
+        hashtags = await asyncio.shield(work)
+        self.metrics.answered(chosen.name)
+        return Answer(chosen.name, tuple(hashtags))
+
+    def _look(self, model: str, photo: Photo, choice: Choice, waited: float) -> list[Hashtag]:
+        with measured() as seconds:
+            try:
+                return self._recommenders[model].recommend(photo, choice)
+            finally:
+                self.metrics.looked_at(model, {WAIT: waited, **seconds})
 
     async def _worker(self, gone: Callable[[], Awaitable[bool]] | None) -> None:
         """Wait for a free worker, first come, first served, and take it."""
@@ -165,6 +187,7 @@ class Service:
 
     def _done(self, started: float) -> None:
         self._workers.release()
+        self.at_work -= 1
         self._taken -= 1
         self._seconds += (time.monotonic() - started - self._seconds) / 8
 

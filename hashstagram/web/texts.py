@@ -37,6 +37,7 @@ Programs can ask too: `POST api/v1/hashtags`, described in [openapi.json](api/v1
 """
 
 BUSY = "Many photos are waiting right now. Please try again in a few seconds."
+ENDING = "The server is about to start again. Please try again in a few seconds."
 NO_PHOTO = "There is no photo. Please choose one first."
 EXPIRED = "That photo is no longer here: photos are deleted after 15 minutes. Please drop it in once more."
 NOT_UPLOADED = "Only a photo that was uploaded here can be used. Please upload it first."

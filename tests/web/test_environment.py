@@ -18,6 +18,7 @@ def test_the_defaults_serve_this_machine_only() -> None:
     assert (settings.host, settings.port, settings.root_path) == ("127.0.0.1", 7860, "")
     assert settings.uploads.name == "hashstagram-7860"
     assert (settings.upload_seconds, settings.models, settings.engine, settings.workers) == (900, (), "auto", None)
+    assert (settings.metrics, settings.access_log, settings.drain_seconds) == (False, False, 1)
     assert not settings.space
 
 
@@ -32,6 +33,9 @@ def test_what_can_be_set() -> None:
             "HASHSTAGRAM_WORKERS": "2",
             "HASHSTAGRAM_QUEUE": "0",
             "HASHSTAGRAM_UPLOAD_SECONDS": "60",
+            "HASHSTAGRAM_METRICS": "1",
+            "HASHSTAGRAM_ACCESS_LOG": "1",
+            "HASHSTAGRAM_DRAIN_SECONDS": "0",
             "SPACE_ID": "someone/hashstagram",
             "SPACE_HOST": "someone-hashstagram.hf.space",
         }
@@ -41,6 +45,7 @@ def test_what_can_be_set() -> None:
     assert settings.uploads == Path("/var/photos")
     assert settings.models == ("alexnet", "vgg16")
     assert (settings.workers, settings.queue, settings.upload_seconds) == (2, 0, 60)
+    assert (settings.metrics, settings.access_log, settings.drain_seconds) == (True, True, 0)
     assert (settings.space, settings.space_host) == (True, "someone-hashstagram.hf.space")
 
 
@@ -52,6 +57,9 @@ def test_what_can_be_set() -> None:
         ("GRADIO_ROOT_PATH", "tags"),
         ("HASHSTAGRAM_WORKERS", "0"),
         ("HASHSTAGRAM_QUEUE", "-1"),
+        ("HASHSTAGRAM_METRICS", "yes"),
+        ("HASHSTAGRAM_ACCESS_LOG", "2"),
+        ("HASHSTAGRAM_DRAIN_SECONDS", "11"),
         ("HASHSTAGRAM_UPLOAD_SECONDS", "901"),
         ("HASHSTAGRAM_UPLOAD_SECONDS", "１０"),
     ],

@@ -1,6 +1,8 @@
 """The stateless API and the health routes, asked over HTTP as programs and balancers ask them."""
 
 import io
+import select
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -153,6 +155,29 @@ def test_excess_is_refused_at_once_with_a_time_to_come_back(space_server: Server
     assert ask(space_server, picture("JPEG")).status_code == 200
 
 
+def test_who_comes_while_the_line_is_full_hears_it_before_the_photo_is_sent(
+    space_server: Server, slow_photo: bytes
+) -> None:
+    head = (
+        f"POST {API} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    )
+    with send(space_server, slow_photo) as at_work, send(space_server, slow_photo) as waiting:
+        time.sleep(0.3)
+        with socket.create_connection(("127.0.0.1", space_server.port), timeout=30) as client:
+            client.sendall(head.encode() + bytes(100_000))
+            answer = client.recv(4096).decode()
+            answer += "" if "}" in answer else client.recv(4096).decode()
+            assert not select.select([waiting], [], [], 0)[0], "the line was to be full"
+            # The sender may go on, and the answer is still there afterwards.
+            client.sendall(bytes(4_900_000))
+        assert [other.recv(64).split()[1] for other in (at_work, waiting)] == [b"200", b"200"]
+
+    assert answer.startswith("HTTP/1.1 503 ")
+    assert '"code":"busy"' in answer
+    assert int(answer.lower().partition("retry-after: ")[2].split()[0]) >= 1
+
+
 def test_a_client_that_goes_away_leaves_its_place(space_server: Server, slow_photo: bytes, jpeg: Path) -> None:
     with send(space_server, slow_photo) as at_work:
         time.sleep(0.05)
@@ -203,7 +228,7 @@ def test_readyz_says_that_the_server_is_about_to_end(small_weights: Path, monkey
         assert client.get("/readyz").status_code == 503
         service.load()
         assert client.get("/readyz").status_code == 200
-        service.drain()
+        service.draining.begin()
         assert client.get("/readyz").status_code == 503
         assert client.get("/healthz").status_code == 200
 

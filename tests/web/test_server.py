@@ -4,11 +4,9 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 from serving import ROOT, Server, StartServer, free_port
 
@@ -93,29 +91,6 @@ def test_asyncio_can_tell_that_the_listener_is_tcp() -> None:
     # Only then does it turn off Nagle's algorithm, which holds each answer's body back until its head is acknowledged.
     with _bind(Settings(port=free_port())) as listener:
         assert listener.proto == socket.IPPROTO_TCP
-
-
-def test_ends_when_told_to_and_answers_what_is_under_way(
-    start_server: StartServer, small_weights: Path, slow_photo: bytes, jpeg: Path
-) -> None:
-    server = start_server(small_weights, HASHSTAGRAM_MODELS="alexnet")
-    upload = Path(server.upload(jpeg.read_bytes()))
-    answers: list[httpx.Response] = []
-
-    def ask() -> None:
-        answers.append(server.post("/api/v1/hashtags", files={"photo": ("photo.png", slow_photo)}))
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    at_work = threading.Event()
-    at_work.wait(1)
-    code = server.stop()
-    asking.join()
-
-    assert [answer.status_code for answer in answers] == [200]
-    assert code == -15
-    assert not upload.exists()
-    assert "Traceback" not in server.said()
 
 
 def test_the_module_has_the_page_and_loads_no_model(small_weights: Path, tmp_path: Path) -> None:

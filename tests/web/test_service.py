@@ -90,7 +90,7 @@ def test_is_ready_between_loading_and_draining(weights: Path) -> None:
     assert not service.ready
     service.load()
     assert service.ready
-    service.drain()
+    service.draining.begin()
     assert not service.ready
     assert asyncio.run(service.recommend(JPEG)).model == "alexnet"
 
