@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev run test check format figures bench bench-quick clean environment
+.PHONY: help setup setup-dev run test check format figures bench bench-quick soak clean environment
 
 SHELL := /bin/sh
 VENV := .venv
@@ -47,6 +47,9 @@ bench: $(VENV)/.benchmarks ## Measure speed and memory beside the stack of 2018,
 
 bench-quick: $(VENV)/.benchmarks ## The most of that in two minutes, only printed
 	$(PYTHON) -m benchmarks --quick
+
+soak: $(VENV)/.development ## Show on the real program what it withstands, in 35 quiet minutes
+	$(PYTHON) -m reliability
 
 clean: ## Remove caches and installed JavaScript; .venv, cache and runs stay
 	rm -rf .mypy_cache .pytest_cache .ruff_cache build $(JAVASCRIPT)/node_modules

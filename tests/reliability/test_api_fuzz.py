@@ -1,0 +1,68 @@
+"""What the specification allows, and what it does not, sent to each route: the answers are those that it describes."""
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+from odd_photos import encoded, scene
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from serving import Server
+
+CHECKS = [
+    not_a_server_error,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+]
+# What is made from the specification alone is no photo.
+PHOTO = encoded(scene(), "JPEG")
+
+
+@pytest.fixture(scope="module")
+def specification(server: Server) -> schemathesis.BaseSchema:
+    return schemathesis.openapi.from_url(f"{server.url}/api/v1/openapi.json")
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "mode", "examples"),
+    [
+        ("/api/v1/hashtags", "POST", GenerationMode.POSITIVE, 100),
+        ("/api/v1/hashtags", "POST", GenerationMode.NEGATIVE, 100),
+        ("/healthz", "GET", GenerationMode.POSITIVE, 5),
+        ("/readyz", "GET", GenerationMode.POSITIVE, 5),
+    ],
+    ids=str,
+)
+def test_answers_are_as_the_specification_says(
+    specification: schemathesis.BaseSchema,
+    server: Server,
+    path: str,
+    method: str,
+    mode: GenerationMode,
+    examples: int,
+) -> None:
+    before = len(server.said())
+    statuses: set[int] = set()
+
+    @given(specification[path][method].as_strategy(generation_mode=mode), some.booleans())
+    @settings(
+        max_examples=examples, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
+    def answers(case: Case, real: bool) -> None:
+        if real and isinstance(case.body, dict) and "photo" in case.body:
+            case.body["photo"] = PHOTO
+        statuses.add(case.call_and_validate(checks=CHECKS).status_code)
+
+    answers()
+
+    assert "Traceback" not in server.said()[before:]
+    expected = {200} if mode is GenerationMode.POSITIVE else {400, 422}
+    assert expected <= statuses, f"only {statuses}: the examples do not say much"
