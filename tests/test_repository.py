@@ -23,8 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 README, CONTRIBUTING, MODEL_CARD = ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "weights" / "MODEL_CARD.md"
 SERVING = [ROOT / "app.py", *sorted((ROOT / "hashstagram").rglob("*.py"))]
 TRAINING = sorted((ROOT / "training").rglob("*.py"))
+BENCHMARKS = sorted((ROOT / "benchmarks").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-REQUIREMENTS = ("requirements.txt", "requirements-training.txt", "requirements-dev.txt")
+REQUIREMENTS = ("requirements.txt", "requirements-training.txt", "requirements-bench.txt", "requirements-dev.txt")
 MEGABYTE = 10**6
 
 
@@ -46,7 +47,8 @@ def imports(path: Path) -> set[str]:
 
 def packages(paths: list[Path]) -> set[str]:
     """The top-level modules from elsewhere that files import."""
-    own = {"app", "hashstagram", "training", "tests"} | {path.stem for path in TESTS}
+    own = {"app", "hashstagram", "training", "benchmarks", "deploy", "reliability", "tests"}
+    own |= {path.stem for path in TESTS}
     return {module.partition(".")[0] for path in paths for module in imports(path)} - own - sys.stdlib_module_names
 
 
@@ -111,8 +113,8 @@ def test_what_is_installed_is_what_is_pinned(file: str) -> None:
 
 @pytest.mark.parametrize(
     ("file", "paths"),
-    list(zip(REQUIREMENTS, (SERVING, TRAINING, TESTS), strict=True)),
-    ids=("serving", "training", "tests"),
+    list(zip(REQUIREMENTS, (SERVING, TRAINING, BENCHMARKS, TESTS), strict=True)),
+    ids=("serving", "training", "benchmarks", "tests"),
 )
 def test_every_package_that_is_imported_is_pinned(file: str, paths: list[Path]) -> None:
     providers = metadata.packages_distributions()
@@ -138,7 +140,7 @@ def test_only_networks_and_engines_know_pytorch_and_only_the_web_room_knows_grad
 
 
 def test_modules_are_short_and_say_what_they_are_for() -> None:
-    for path in SERVING + TRAINING + TESTS:
+    for path in SERVING + TRAINING + BENCHMARKS + TESTS:
         text = path.read_text(encoding="utf-8")
         assert ast.get_docstring(ast.parse(text)), f"{name(path)} has no docstring"
         if path not in TESTS:
