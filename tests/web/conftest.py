@@ -5,7 +5,7 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,10 +18,20 @@ _THEIRS = ("HASHSTAGRAM_", "GRADIO_", "SPACE", "SYSTEM", "HF_")
 
 @pytest.fixture(scope="session")
 def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
-    """Start the program with an environment of its own: `start_server(weights, NAME="value", ready=True)`."""
+    """Start the program with an environment of its own: `start_server(weights, NAME="value", ready=True)`.
+
+    `arguments` are Python's own, for a program that differs from the real one.
+    """
     started: list[Server] = []
 
-    def start(weights: Path, *, ready: bool = True, port: int | None = None, **variables: str) -> Server:
+    def start(
+        weights: Path,
+        *,
+        ready: bool = True,
+        port: int | None = None,
+        arguments: Sequence[str] = ("app.py",),
+        **variables: str,
+    ) -> Server:
         home = tmp_path_factory.mktemp("server")
         port = port or free_port()
         environment = {name: value for name, value in os.environ.items() if not name.startswith(_THEIRS)}
@@ -35,7 +45,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
         log = home / "log.txt"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+                [sys.executable, *arguments], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
             )
         uploads = Path(environment.get("GRADIO_TEMP_DIR") or home / f"hashstagram-{port}")
         server = Server(process, port, uploads, log)
