@@ -22,6 +22,7 @@ from reliability.ways import (
     multipart,
     raw_request,
     sent,
+    slowly,
 )
 from tests.odd_photos import encoded, odd_photos, png, scene
 
@@ -115,6 +116,13 @@ def _forms() -> Iterable[Case]:
         {way: Way(sent(endless.replace(ROUTE.encode(), path), patience=1.0), frozenset({NO_ANSWER}))
          for way, path in ((API, ROUTE.encode()), (PAGE, UPLOAD.encode()))},
     )  # fmt: skip
+    yield Case(
+        "a photo that comes slowly",
+        {
+            API: Way(slowly(multipart(ROUTE, photo)), frozenset({ANSWERED})),
+            PAGE: Way(slowly(multipart(UPLOAD, ("files", "photo.jpg", jpeg))), frozenset({"200"})),
+        },
+    )
     thousand = [("photo", f"{number}.jpg", b"x") for number in range(1000)]
     uploads = [("files", f"{number}.jpg", b"x") for number in range(1001)]
     yield api("1,000 files in a request", multipart(ROUTE, *thousand), "400", "415",

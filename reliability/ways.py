@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.driving import ROOT, environment
 from benchmarks.wire import get, post_form, post_json
 from reliability.clients import UPLOAD
-from reliability.wire import Answer, NoAnswer, ask
+from reliability.wire import Answer, NoAnswer, answer, ask, closing, connected
 
 CALL = "/gradio_api/call/recommend"
 API, PAGE, COMMAND = "stateless route", "page API", "command line"
@@ -99,6 +99,24 @@ def sent(raw: bytes, *, patience: float = 60.0) -> Callable[[Site], Outcome]:
     return run
 
 
+def slowly(raw: bytes) -> Callable[[Site], Outcome]:
+    """Send a request in twenty parts within a second."""
+
+    async def ask_slowly(port: int) -> Answer:
+        reader, writer = await connected(port)
+        whole = closing(raw)
+        size = len(whole) // 20 + 1
+        for start in range(0, len(whole), size):
+            writer.write(whole[start : start + size])
+            await asyncio.sleep(0.05)
+        try:
+            return await answer(reader)
+        finally:
+            writer.close()
+
+    return lambda site: _told(asyncio.run(ask_slowly(site.port)))
+
+
 def multipart(path: str, *parts: tuple[str, str | None, bytes], **headers: str) -> bytes:
     """A POST request with a form of (field, file name or None, content)."""
     body = b""
@@ -161,18 +179,20 @@ def _asked(site: Site, raw: bytes, patience: float = 60.0) -> Answer | None:
         return None
 
 
-def _told(answer: Answer | None) -> Outcome:
-    if answer is None:
+def _told(told: Answer | None) -> Outcome:
+    if told is None:
         return Outcome(NO_ANSWER, "")
-    if answer.headers.get("content-type", "").startswith("application/json"):
-        content = answer.json()
+    if told.headers.get("content-type", "").startswith("application/json"):
+        content = told.json()
         if isinstance(content, dict) and "hashtags" in content:
             return Outcome(ANSWERED, f"{len(content['hashtags'])} hashtags")
         if isinstance(content, dict) and (said := content.get("message", content.get("detail"))) is not None:
-            return Outcome(str(answer.status), str(said))
+            return Outcome(str(told.status), str(said))
+        if isinstance(content, list):
+            return Outcome(str(told.status), f"{len(content)} uploaded")
         if isinstance(content, dict) and "root" in content:
-            return Outcome(str(answer.status), f"the page is at {content['root']}")
-    return Outcome(str(answer.status), answer.body.decode(errors="replace").strip())
+            return Outcome(str(told.status), f"the page is at {content['root']}")
+    return Outcome(str(told.status), told.body.decode(errors="replace").strip())
 
 
 @dataclass(frozen=True)
