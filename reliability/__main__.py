@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="PARTS",
         help=f"some of the parts, with commas: {','.join(PARTS)}",
     )
-    options.add_argument("--quick", action="store_true", help="everything for a short time, in two minutes")
+    options.add_argument("--quick", action="store_true", help="everything for a short time, in three minutes")
     for part, (whole, quick) in SECONDS.items():
         options.add_argument(
             f"--{part}-seconds",
