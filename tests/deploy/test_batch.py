@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from PIL import Image
 from storage_emulator import BUCKET, CloudStorage, refused
 
 from deploy.batch.__main__ import main, parser
-from deploy.batch.order import Order
+from deploy.batch.order import Order, _loaded
 from deploy.batch.places import BatchError, Listed, place
 from deploy.batch.shards import Shard, check_output, shard_file, shard_of, tag_shard, text_of
 from deploy.batch.trial import difference, make_photos
@@ -28,11 +28,13 @@ Fields = list[dict[str, Any]]
 
 
 @pytest.fixture(autouse=True)
-def _small(small_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _small(small_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("HASHSTAGRAM_WEIGHTS", str(small_weights))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    # A worker computes with one core; the tests after these must not.
+    # A worker computes with one core, and keeps its model; the tests after these must do neither.
     monkeypatch.setattr(cores, "_limit", None)
+    yield
+    _loaded.cache_clear()
 
 
 @pytest.fixture
