@@ -85,7 +85,7 @@ class Connection:
         if length is not None:
             body = await reader.readexactly(int(length))
         elif _header(head, b"transfer-encoding") == b"chunked":
-            body = await _chunks(reader)
+            body = await read_chunks(reader)
         else:
             body = await reader.read()
             self.close()
@@ -105,7 +105,8 @@ def _header(head: bytes, name: bytes) -> bytes | None:
     return rest.partition(b"\r\n")[0].strip() if found else None
 
 
-async def _chunks(reader: asyncio.StreamReader) -> bytes:
+async def read_chunks(reader: asyncio.StreamReader) -> bytes:
+    """The rest of a chunked answer (RFC 9112, §7.1). Raises ValueError and IncompleteReadError where it breaks off."""
     parts = []
     while size := int(await reader.readline(), 16):
         parts.append(await reader.readexactly(size))

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.wire import read_chunks
+
 HOST = "127.0.0.1"
 # Longer than any answer takes that somebody would still wait for, in seconds.
 PATIENCE = 60.0
@@ -66,16 +68,7 @@ async def answer(reader: asyncio.StreamReader) -> Answer:
     if "content-length" in headers:
         body = await reader.readexactly(int(headers["content-length"]))
     elif headers.get("transfer-encoding") == "chunked":
-        body = await _chunks(reader)
+        body = await read_chunks(reader)
     else:
         body = await reader.read()
     return Answer(int(start.split()[1]), headers, body)
-
-
-async def _chunks(reader: asyncio.StreamReader) -> bytes:
-    parts = []
-    while size := int(await reader.readline(), 16):
-        parts.append(await reader.readexactly(size))
-        await reader.readexactly(2)
-    await reader.readexactly(2)
-    return b"".join(parts)

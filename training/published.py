@@ -1,5 +1,6 @@
 """What the weights of a folder answer for the val photos: the fp32 reference that everything else is held against."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +19,27 @@ from training.dataset import Posts
 from training.split import split_sha256, train_and_val
 
 
-@torch.inference_mode()
-def val_features(network: Network, served: Preprocessing, posts: Posts, batch: int = 16) -> Tensor:
-    """Penultimate features (val photos, width) from the photo files, prepared as the library prepares them."""
+def val_tensors(
+    posts: Posts, served: Preprocessing, *, batch: int = 16, label: str = "val"
+) -> Iterator[NDArray[np.float32]]:
+    """The val photos' files in order, prepared as the library prepares them: (up to `batch`, 3, crop, crop) each."""
     _, val = train_and_val(posts)
-    chunks = []
-    with tqdm(total=len(val), desc="val", unit="photo", mininterval=5) as bar:
+    with tqdm(total=len(val), desc=label, unit="photo", mininterval=5) as bar:
         for start in range(0, len(val), batch):
             paths = [posts.root / posts.photos[row] for row in val[start : start + batch]]
-            tensors = np.stack([to_tensor(open_photo(path), served) for path in paths])
-            chunks.append(network.penultimate(torch.from_numpy(tensors).to(memory_format=torch.channels_last)))
+            yield np.stack([to_tensor(open_photo(path), served) for path in paths])
             bar.update(len(paths))
-    return torch.cat(chunks)
+
+
+@torch.inference_mode()
+def val_features(network: Network, served: Preprocessing, posts: Posts) -> Tensor:
+    """Penultimate features (val photos, width) from the photo files."""
+    return torch.cat(
+        [
+            network.penultimate(torch.from_numpy(tensors).to(memory_format=torch.channels_last))
+            for tensors in val_tensors(posts, served)
+        ]
+    )
 
 
 def published_features(

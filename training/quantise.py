@@ -17,9 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from hashstagram.engines import Engine
 from hashstagram.engines.graphs import build_graph
 from hashstagram.engines.openvino_engine import load_openvino
 from hashstagram.engines.silent_openvino import openvino as ov
@@ -32,7 +30,7 @@ from hashstagram.weights import load_tensors, load_vocabulary
 from training import calibrate, compare, metrics
 from training.dataset import Posts, open_data
 from training.evaluate import per_photo_sets, score_sets
-from training.published import published_logits
+from training.published import published_logits, val_tensors
 from training.split import PROTOCOLS, split_sha256, train_and_val, with_protocol
 
 # The gate: how far P@1 and R@5 on all of val may be from the exact form's (point estimates), and how much of its five
@@ -83,7 +81,8 @@ def quantised(
     )
     draft = replace(record, int8=form)
     engine = load_openvino(weights, manifest.with_record(draft), draft, vocabulary, "int8")
-    found = _logits(engine, posts, val, record.input)[:, posts.visible]
+    logits = [engine.run(tensors) for tensors in val_tensors(posts, record.input, label="int8 val")]
+    found = np.concatenate(logits)[:, posts.visible]
     exact = published_logits(weights, manifest, record, vocabulary, posts, cache)[:, posts.visible]
     calibration, _, _ = calibrate.calibration(found, posts.tags[val][:, posts.visible], posts.groups[val], seed)
     measured = measure(found, exact, posts)
@@ -142,17 +141,6 @@ def _write_graph(weights: Path, record: Record, inputs: list[Floats]) -> tuple[S
         written.replace(final)
         stored.append(StoredFile(final.name, len(content), hashlib.sha256(content).hexdigest()))
     return stored[0], stored[1]
-
-
-def _logits(engine: Engine, posts: Posts, rows: NDArray[np.int64], served: Preprocessing, batch: int = 16) -> Floats:
-    """An engine's logits (rows, tags) for photo files."""
-    chunks = []
-    with tqdm(total=len(rows), desc="int8 val", unit="photo", mininterval=5) as bar:
-        for start in range(0, len(rows), batch):
-            paths = [posts.root / posts.photos[row] for row in rows[start : start + batch]]
-            chunks.append(engine.run(np.stack([to_tensor(open_photo(path), served) for path in paths])))
-            bar.update(len(paths))
-    return np.concatenate(chunks)
 
 
 def described(record: Record) -> str:
