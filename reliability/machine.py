@@ -1,12 +1,7 @@
 """One machine as it is deployed: processes of the real program, and the real nginx with its real configuration."""
 
 import contextlib
-import importlib.util
-import os
-import pwd
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,10 +9,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import ModuleType
 
 from benchmarks.driving import ROOT, environment
-from hashstagram import HashStagramError
+from reliability.proxy import ReliabilityError, configure, consecutive_ports, start_nginx
 from reliability.wire import HOST
 
 # How long a process may take to start, in seconds: a busy machine needs many.
@@ -25,10 +19,6 @@ _PATIENCE = 180
 # As systemd waits before it starts a process again.
 RESTART_SECONDS = 1.0
 _EXAMPLES = "examples"
-
-
-class ReliabilityError(HashStagramError):
-    """Something cannot be shown here. The message says what, and what to do."""
 
 
 class Process:
@@ -140,26 +130,10 @@ def program(**variables: str) -> Iterator[Process]:
 @contextlib.contextmanager
 def machine(count: int = 2, **variables: str) -> Iterator[Machine]:
     """So many processes behind nginx. Raises ReliabilityError where nginx is not installed."""
-    render = _render()
     first, *_ = ports = consecutive_ports(count + 2)
     with TemporaryDirectory(prefix="soak-") as home, contextlib.ExitStack() as stack:
         folder = Path(home)
-        values = {
-            "PROCESSES": str(count),
-            "FIRST_PORT": str(first),
-            "UNLIMITED_ADDRESSES": "127.0.0.0/8",
-            "HTTP_LISTEN": f"{HOST}:{ports[-2]}",
-            "HTTPS_LISTEN": f"{HOST}:{ports[-1]}",
-            "NGINX_USER": pwd.getpwuid(os.geteuid()).pw_name,
-            "NGINX_PID": str(folder / "nginx.pid"),
-            "NGINX_BODIES": str(folder / "bodies"),
-            "NGINX_LOGS": str(folder),
-            "NGINX_PAGES": str(ROOT / "deploy" / "gcp" / "nginx"),
-            "ACME_FOLDER": str(folder / "acme"),
-        }
-        (folder / "settings.env").write_text("\n".join(f"{name}={value}" for name, value in values.items()))
-        settings = render.read_settings(folder / "settings.env")
-        (folder / "nginx.conf").write_text(render.render(render.TEMPLATE.read_text(encoding="utf-8"), settings))
+        settings = configure(folder, first, count, http=ports[-2], https=ports[-1])
         ours = {name: value for name, value in settings.items() if name.startswith("HASHSTAGRAM_") and value}
         processes = [Process(folder, port, **ours, **variables) for port in ports[:count]]
         for process in processes:
@@ -167,49 +141,7 @@ def machine(count: int = 2, **variables: str) -> Iterator[Machine]:
             process.start()
         for process in processes:
             process.wait()
-        command = [_nginx(), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
-        nginx = subprocess.Popen(command)
+        nginx = start_nginx(folder, ports[-2])
         stack.callback(nginx.wait)
         stack.callback(nginx.terminate)
-        _listens(ports[-2], nginx)
         yield Machine(processes, ports[-2], folder / "access.log")
-
-
-def consecutive_ports(count: int) -> list[int]:
-    """Free ports in a row. Raises ReliabilityError where there are none."""
-    for _ in range(100):
-        with contextlib.suppress(OSError, OverflowError), contextlib.ExitStack() as stack:
-            first = stack.enter_context(socket.socket())
-            first.bind((HOST, 0))
-            start: int = first.getsockname()[1]
-            for port in range(start + 1, start + count):
-                stack.enter_context(socket.socket()).bind((HOST, port))
-            return list(range(start, start + count))
-    raise ReliabilityError(f"There are no {count} free ports in a row. Close some programs that listen.")
-
-
-def _nginx() -> str:
-    found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    if found is None:
-        raise ReliabilityError("nginx is not installed. Install it (Debian: apt install nginx), or leave its part out.")
-    return found
-
-
-def _render() -> ModuleType:
-    """deploy/gcp/render.py, which is a script and no part of a package."""
-    spec = importlib.util.spec_from_file_location("render", ROOT / "deploy" / "gcp" / "render.py")
-    if spec is None or spec.loader is None:
-        raise ReliabilityError("deploy/gcp/render.py is missing. Get the whole repository.")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def _listens(port: int, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 20
-    while process.poll() is None and time.monotonic() < end:
-        with socket.socket() as client:
-            if client.connect_ex((HOST, port)) == 0:
-                return
-        time.sleep(0.05)
-    raise ReliabilityError("nginx did not start. What it said is above.")

@@ -3,10 +3,6 @@
 The program is started as the tests of the web room start it, with small weights.
 """
 
-import os
-import pwd
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +13,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 WEB = ROOT / "tests" / "web"
 sys.path.insert(0, str(WEB))
 
-from proxying import FullProcess, Nginx, StartNginx, consecutive_ports, listens, module, render  # noqa: E402
+from proxying import FullProcess, Nginx, StartNginx, module  # noqa: E402
 from serving import Server, StartServer  # noqa: E402
+
+from reliability import proxy  # noqa: E402
+from reliability.proxy import configure, consecutive_ports, nginx_program  # noqa: E402
 
 _web = module("web_fixtures", WEB / "conftest.py")
 start_server, jpeg, slow_photo = _web.start_server, _web.jpeg, _web.slow_photo
@@ -27,36 +26,17 @@ start_server, jpeg, slow_photo = _web.start_server, _web.jpeg, _web.slow_photo
 @pytest.fixture(scope="session")
 def start_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartNginx]:
     """Start nginx with the deployed configuration: `start_nginx(first_port, processes, NAME="value")`."""
-    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    if program is None:
+    if nginx_program() is None:
         pytest.skip("nginx, which stands in front on a machine, is not installed: Debian's package nginx brings it")
     started: list[Nginx] = []
 
     def start(first_port: int, processes: int, **settings: str) -> Nginx:
         folder = tmp_path_factory.mktemp("nginx")
         http, https = consecutive_ports(2)
-        values = {
-            "PROCESSES": str(processes),
-            "FIRST_PORT": str(first_port),
-            "UNLIMITED_ADDRESSES": "127.0.0.0/8",
-            "HTTP_LISTEN": f"127.0.0.1:{http}",
-            "HTTPS_LISTEN": f"127.0.0.1:{https}",
-            "NGINX_USER": pwd.getpwuid(os.geteuid()).pw_name,
-            "NGINX_PID": str(folder / "nginx.pid"),
-            "NGINX_BODIES": str(folder / "bodies"),
-            "NGINX_LOGS": str(folder),
-            "NGINX_PAGES": str(ROOT / "deploy" / "gcp" / "nginx"),
-            "ACME_FOLDER": str(folder / "acme"),
-        }
-        lines = [f"{name}={value}" for name, value in (values | settings).items()]
-        (folder / "settings.env").write_text("\n".join(lines))
-        configuration = folder / "nginx.conf"
-        template = render.TEMPLATE.read_text(encoding="utf-8")
-        configuration.write_text(render.render(template, render.read_settings(folder / "settings.env")))
-        process = subprocess.Popen([program, "-p", str(folder), "-c", str(configuration), "-g", "daemon off;"])
+        configure(folder, first_port, processes, http=http, https=https, **settings)
+        process = proxy.start_nginx(folder, http)
         nginx = Nginx(process, http, https, folder)
         started.append(nginx)
-        listens(http, process)
         return nginx
 
     yield start

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import socket
 import ssl
 import subprocess
 import threading
@@ -64,8 +63,12 @@ class Nginx:
         return str(answer.json()[0])
 
     def log(self) -> list[dict[str, Any]]:
-        lines = (self.folder / "access.log").read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines]
+        """The access log at rest: nginx writes a request down only after the visitor has the answer."""
+        before, now = None, (self.folder / "access.log").read_text(encoding="utf-8")
+        while now != before:
+            time.sleep(0.2)
+            before, now = now, (self.folder / "access.log").read_text(encoding="utf-8")
+        return [json.loads(line) for line in now.splitlines()]
 
 
 StartNginx = Callable[..., Nginx]
@@ -136,34 +139,6 @@ class FullProcess:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-
-def consecutive_ports(count: int) -> list[int]:
-    """Free ports in a row."""
-    for _ in range(100):
-        with socket.socket() as first:
-            first.bind(("127.0.0.1", 0))
-            start: int = first.getsockname()[1]
-        try:
-            for port in range(start, start + count):
-                with socket.socket() as listener:
-                    listener.bind(("127.0.0.1", port))
-        except (OSError, OverflowError):
-            continue
-        return list(range(start, start + count))
-    raise AssertionError(f"No {count} free ports in a row")
-
-
-def listens(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a process that was just started takes connections."""
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        assert process.poll() is None, "It has ended; what it said stands above."
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError(f"Nothing listens on port {port}")
 
 
 def trusting(certificate: Path) -> ssl.SSLContext:
