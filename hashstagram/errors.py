@@ -10,12 +10,24 @@
     └── DataError              a training folder that is not in HARRISON's layout
 
 Every message is a sentence or two for the person who reads it: what was wrong, with which value, and what to do.
-Page, API and command line show the same one.
+Page, API and command line show the same one, and page and API in the visitor's language. For that, what a visitor may
+get is raised as a template and its values:
+
+    raise PhotoTooLarge("This photo has {pixels:,} pixels; at most {most:,} are accepted.", pixels=size, most=limit)
 """
 
 
 class HashStagramError(Exception):
-    """Base of all errors that HashStagram raises on purpose."""
+    """Base of all errors that HashStagram raises on purpose.
+
+    `sentence` is what was wrong, in English, with a place for each of the `values` as `str.format` has them; without
+    values it is taken as it stands. `str(error)` is the whole sentence.
+    """
+
+    def __init__(self, sentence: str, /, **values: object) -> None:
+        super().__init__(sentence.format(**values) if values else sentence)
+        self.sentence = sentence
+        self.values = values
 
 
 class PhotoError(HashStagramError):
