@@ -9,6 +9,7 @@ import re
 from hashstagram.web import calls
 
 HASHTAGS = "/api/v1/hashtags"
+EXPORT = "/api/v1/export"
 SPECIFICATION = "/api/v1/openapi.json"
 METRICS = "/metrics"
 UPLOAD = "/gradio_api/upload"
@@ -29,7 +30,7 @@ FOR_PHOTOS = (HASHTAGS, UPLOAD, JOIN, EVENTS, CALL, NAMED_CALL, *ANSWERS)
 
 _PLAIN = ("/", "/robots.txt", "/manifest.json", "/favicon.ico", "/theme.css", "/healthz", "/readyz", METRICS)
 _GRADIOS = ("/gradio_api/theme.css", "/gradio_api/queue/status")
-_EXACT = (*_PLAIN, HASHTAGS, SPECIFICATION, UPLOAD, JOIN, EVENTS, CANCEL, *_GRADIOS)
+_EXACT = (*_PLAIN, HASHTAGS, EXPORT, SPECIFICATION, UPLOAD, JOIN, EVENTS, CANCEL, *_GRADIOS)
 _PATTERNS = {
     **{name: re.escape(name) for name in _EXACT},
     **{name: f"{name}/?" for name in ("/config", "/gradio_api/info", "/gradio_api/app_id", RESET, CALL, NAMED_CALL)},

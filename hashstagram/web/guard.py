@@ -25,6 +25,8 @@ from hashstagram.web.problems import problem, refusal
 from hashstagram.web.service import Busy, Service
 
 _JSON_BYTES = 64 * 1024
+# What was found in fifty photos.
+_LIST_BYTES = 256 * 1024
 # What a form may hold beside the photo.
 _FORM_BYTES = 64 * 1024
 # When the janitor will have made room, perhaps.
@@ -101,6 +103,8 @@ class Guard:
         with nullcontext() if name in addresses.UNENDING else draining.held(for_photo=for_photo):
             if method == "POST" and name in self._checks:
                 await self._answer_call(scope, receive, send, self._checks[name])
+            elif method == "POST" and name == addresses.EXPORT:
+                await self._answer_list(scope, receive, send)
             elif method == "POST" and (name == addresses.UPLOAD or path.startswith(_API)):
                 await self._answer_form(scope, receive, send)
             elif path.startswith(_API) or (method in _READING and self._open(path, name)):
@@ -161,6 +165,15 @@ class Guard:
                     await self._app(scope, replay(body, receive), send)
                     return
                 response = self._ending(path)
+        await response(scope, receive, send)
+
+    async def _answer_list(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await read(receive, _LIST_BYTES)
+        if body is not None:
+            await self._app(scope, replay(body, receive), send)
+            return
+        sentence = texts.TOO_LARGE.format(limit=_LIST_BYTES)
+        response = _refusal(scope["path"], HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", sentence)
         await response(scope, receive, send)
 
     async def _answer_form(self, scope: Scope, receive: Receive, send: Send) -> None:

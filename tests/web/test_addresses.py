@@ -15,6 +15,7 @@ from hashstagram.web import addresses
         ("/assets/index-0a1b.js", "/assets/{file}"),
         ("/site/examples/beach.jpg", "/site/{file}"),
         ("/api/v1/hashtags", "/api/v1/hashtags"),
+        ("/api/v1/export", "/api/v1/export"),
         ("/api/v1/openapi.json", "/api/v1/openapi.json"),
         ("/gradio_api/upload", "/gradio_api/upload"),
         ("/gradio_api/file=/tmp/hashstagram-7860/0a1b/grandmother.jpg", "/gradio_api/file={file}"),
