@@ -38,35 +38,6 @@ Programs can ask too: `POST api/v1/hashtags`, described in [openapi.json](api/v1
 
 MANY = "Many photos at once"
 MANY_ABOUT = "Up to 50 go one after the other, with the settings above. One that cannot be used never spoils the rest."
-MANY_CHOOSE = "Choose photos or drop them here"
-MANY_CAPTION = "Your photos and their hashtags"
-MANY_ACTIONS = "What to do"
-MANY_WAITING = "Waiting"
-MANY_LOOKING = "Looking …"
-MANY_STOPPED = "Stopped"
-MANY_BUSY = "The server is busy. Again in {seconds} s."
-MANY_NO_TAG = "No tag is that sure."
-MANY_UNREADABLE = "This file cannot be read. Please choose it again."
-MANY_UNREACHABLE = "The server cannot be reached. Please try again."
-MANY_PROGRESS_LABEL = "Photos looked at"
-MANY_PROGRESS = "{done} of {total}"
-MANY_STARTED = "Photos in the list: {total}. They are looked at one after the other."
-MANY_TOO_MANY = "At most {most} photos go at once. Left out: {left}."
-MANY_FINISHED = "Done. Photos with hashtags: {done} of {total}."
-MANY_FINISHED_BUT = "Done. Photos with hashtags: {done} of {total}. Not usable: {failed}."
-MANY_STOPPED_ALL = "Stopped. What is found so far stays."
-MANY_STOP = "Stop"
-MANY_CONTINUE = "Continue"
-MANY_AGAIN = "Ask again"
-MANY_RETRY = "Try again"
-MANY_CLEAR = "Clear the list"
-MANY_COPY = "Copy"
-MANY_COPIED = "Copied: {line}"
-MANY_SELECTED = "The tags are selected. Copy them with the keyboard."
-MANY_DOWNLOAD = "Download"
-MANY_CSV = "CSV table"
-MANY_JSON = "JSON"
-MANY_XMP = "XMP sidecars (ZIP)"
 
 BUSY = "Many photos are waiting right now. Please try again in a few seconds."
 ENDING = "The server is about to start again. Please try again in a few seconds."
@@ -83,6 +54,41 @@ LIST_INVALID = "The list of photos cannot be used: {place} is not as {specificat
 MALFORMED = "The request cannot be understood. Send the photo as the file `photo` of a multipart form."
 NO_PHOTO_FIELD = "There is no photo in the request. Send it as the file `photo` of a multipart form."
 NOT_A_NUMBER = "{name} is {value!r}. Give a whole number from {least} to {most}."
+
+# What the page's scripts say.
+SCRIPT = {
+    "photo": PHOTO,
+    "hashtags": HASHTAGS,
+    "many_choose": "Choose photos or drop them here",
+    "many_caption": "Your photos and their hashtags",
+    "many_actions": "What to do",
+    "many_waiting": "Waiting",
+    "many_looking": "Looking …",
+    "many_stopped": "Stopped",
+    "many_busy": "The server is busy. Again in {seconds} s.",
+    "many_no_tag": "No tag is that sure.",
+    "many_unreadable": "This file cannot be read. Please choose it again.",
+    "many_unreachable": "The server cannot be reached. Please try again.",
+    "many_progress_label": "Photos looked at",
+    "many_progress": "{done} of {total}",
+    "many_started": "Photos in the list: {total}. They are looked at one after the other.",
+    "many_too_many": "At most {most} photos go at once. Left out: {left}.",
+    "many_finished": "Done. Photos with hashtags: {done} of {total}.",
+    "many_finished_but": "Done. Photos with hashtags: {done} of {total}. Not usable: {failed}.",
+    "many_stopped_all": "Stopped. What is found so far stays.",
+    "many_stop": "Stop",
+    "many_continue": "Continue",
+    "many_again": "Ask again",
+    "many_retry": "Try again",
+    "many_clear": "Clear the list",
+    "many_copy": "Copy",
+    "many_copied": "Copied: {line}",
+    "many_selected": "The tags are selected. Copy them with the keyboard.",
+    "many_download": "Download",
+    "many_csv": "CSV table",
+    "many_json": "JSON",
+    "many_xmp": "XMP sidecars (ZIP)",
+}
 
 MODEL_NAMES = {
     "alexnet": "AlexNet",
