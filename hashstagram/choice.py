@@ -2,7 +2,8 @@
 
 import math
 import operator
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,6 +28,10 @@ def _check_count(name: str, value: object, least: int) -> None:
         raise SettingError(f"{name} is {value!r}. Give a whole number from {least} to {MAX_TOP_K}.")
 
 
+def _both(tags: list[str]) -> SettingError:
+    return SettingError(f"{', '.join(tags)} is in always and in exclude. Take it out of one of them.")
+
+
 @dataclass(frozen=True)
 class Hashtag:
     """A recommended tag, without the `#`.
@@ -48,6 +53,8 @@ class Choice:
     `exclude` never come; tags in `always` come first, whatever the photo shows, and count among the `top_k`.
     `platform_tags` lets tags such as `instagood` in. Up to `companions` places (0 to 30), and never more than half of
     those that `always` leaves, go to tags that are written with what the photo shows; 0 gives visible tags only.
+    `variety` lets near-synonyms such as `sea` and `ocean` take two of five places at most, and of other numbers of
+    places as many, rounded down, but one; those in `always` count, but always come.
 
     `#` and capitals in tags do not matter. Raises SettingError for a value out of range.
     """
@@ -58,6 +65,7 @@ class Choice:
     always: Collection[str] = ()
     platform_tags: bool = False
     companions: int = 2
+    variety: bool = True
 
     def __post_init__(self) -> None:
         _check_count("top_k", self.top_k, 1)
@@ -67,6 +75,9 @@ class Choice:
             raise SettingError(f"min_confidence is {confidence!r}. Give a number from 0 to 1.")
         if math.isnan(confidence) or not 0 <= confidence <= 1:
             raise SettingError(f"min_confidence is {confidence:g}. Give a number from 0 to 1.")
+        for name in ("platform_tags", "variety"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingError(f"{name} is {getattr(self, name)!r}. Give true or false.")
         for name in ("exclude", "always"):
             tags = getattr(self, name)
             if isinstance(tags, str) or not all(isinstance(tag, str) for tag in tags):
@@ -74,7 +85,7 @@ class Choice:
         object.__setattr__(self, "exclude", frozenset(map(normalised, self.exclude)))
         object.__setattr__(self, "always", tuple(dict.fromkeys(map(normalised, self.always))))
         if both := [tag for tag in self.always if tag in self.exclude]:
-            raise SettingError(f"{', '.join(both)} is in always and in exclude. Take it out of one of them.")
+            raise _both(both)
         if len(self.always) > self.top_k:
             raise SettingError(
                 f"{len(self.always)} tags are always to come, but top_k is {self.top_k}. "
@@ -104,34 +115,65 @@ def hashtags(
     vocabulary's order, no tag comes twice, and visible tags take the places for which there is no companion of at
     least 5 %.
 
-    Raises SettingError for a tag in `exclude` or `always` that is not in the vocabulary.
+    Raises SettingError for a tag in `exclude` or `always` that is not in the vocabulary, and for one that is in both
+    under two names.
     """
     allowed = np.ones(len(vocabulary), dtype=bool)
     if not choice.platform_tags:
         allowed[[vocabulary.index(tag) for tag in vocabulary.platform]] = False
-    allowed[[vocabulary.index(tag) for tag in choice.exclude]] = False
+    excluded = {index: tag for tag in choice.exclude for index in vocabulary.named(tag)}
+    allowed[list(excluded)] = False
 
-    always = []
-    for index in [vocabulary.index(tag) for tag in choice.always]:
-        allowed[index] = False
-        if taught[index]:
-            always.append(_hashtag(vocabulary, index, visible, "visible"))
-        else:
-            always.append(_hashtag(vocabulary, index, companions, "companion"))
+    either = np.where(taught, visible, companions)
+    # Of several tags that bear one name, the surest stands for it.
+    always = list(dict.fromkeys(max(vocabulary.named(tag), key=lambda index: either[index]) for tag in choice.always))
+    if both := [vocabulary.name(index) for index in always if index in excluded]:
+        raise _both(both)
+    places = _Places(vocabulary, max(1, 2 * choice.top_k // 5) if choice.variety else choice.top_k)
+    places.take(always)
 
-    places = choice.top_k - len(always)
-    reserved = min(choice.companions, places // 2)
+    free = choice.top_k - len(always)
+    reserved = min(choice.companions, free // 2)
     seen = _ranked(visible, taught & allowed, choice.min_confidence)
-    sure = seen[: places - reserved]
-    written_with = _ranked(companions, companion & allowed, max(choice.min_confidence, LEAST_COMPANION))
-    written_with = [index for index in written_with if index not in sure][:reserved]
-    rest = [index for index in seen[len(sure) :] if index not in written_with]
-    sure = [*sure, *rest][: places - len(written_with)]
+    sure = places.fill(seen, free - reserved)
+    written_with = places.fill(
+        _ranked(companions, companion & allowed, max(choice.min_confidence, LEAST_COMPANION)), reserved
+    )
+    sure += places.fill(seen, free - len(sure) - len(written_with))
     return [
-        *always,
+        *(_hashtag(vocabulary, index, either, "visible" if taught[index] else "companion") for index in always),
         *(_hashtag(vocabulary, index, visible, "visible") for index in sure),
         *(_hashtag(vocabulary, index, companions, "companion") for index in written_with),
     ]
+
+
+class _Places:
+    """The places of one answer: no name comes twice, and no group of near-synonyms takes more than `most` of them."""
+
+    def __init__(self, vocabulary: Vocabulary, most: int) -> None:
+        self._vocabulary = vocabulary
+        self._most = most
+        self._names: set[str] = set()
+        self._groups: Counter[int | None] = Counter()
+
+    def take(self, indices: Iterable[int]) -> None:
+        """Give these tags a place, whatever speaks against it."""
+        for index in indices:
+            self._names.add(self._vocabulary.name(index))
+            self._groups[self._vocabulary.group(index)] += 1
+
+    def fill(self, candidates: Iterable[int], count: int) -> list[int]:
+        """Give up to `count` places to the first candidates that may have one."""
+        taken: list[int] = []
+        for index in candidates:
+            if len(taken) == count:
+                break
+            group = self._vocabulary.group(index)
+            if self._vocabulary.name(index) in self._names or (group is not None and self._groups[group] >= self._most):
+                continue
+            self.take([index])
+            taken.append(index)
+        return taken
 
 
 def _ranked(probabilities: Probabilities, candidates: Mask, min_confidence: float) -> list[int]:
@@ -144,4 +186,4 @@ def _ranked(probabilities: Probabilities, candidates: Mask, min_confidence: floa
 def _hashtag(
     vocabulary: Vocabulary, index: int, probabilities: Probabilities, kind: Literal["visible", "companion"]
 ) -> Hashtag:
-    return Hashtag(vocabulary.tags[index], float(probabilities[index]), kind)
+    return Hashtag(vocabulary.name(index), float(probabilities[index]), kind)

@@ -1,4 +1,4 @@
-"""The tags that can be recommended: their order, their hash, and which of them are platform tags.
+"""The tags that can be recommended: their order, their hash, platform tags, near-synonyms, and names of your own.
 
 A network's output i is the vocabulary's tag i, so a vocabulary's sha256 tells whether a weight fits it.
 """
@@ -6,8 +6,10 @@ A network's output i is the vocabulary's tag i, so a vocabulary's sha256 tells w
 import difflib
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,20 +21,23 @@ class Vocabulary:
     """Tags in the order of the networks' outputs.
 
     `platform` are the tags about the platform or begging for attention (`instagood`, `followme`): they are
-    recommended only to who asks for them.
+    recommended only to who asks for them. `synonyms` are groups of two or more tags that say nearly the same.
+    `names` are what some tags are called instead (`renamed`); two tags may bear one name.
 
-    Raises WeightsError when a tag is empty, holds a space or `#`, or occurs twice, and when a platform tag is not
-    among the tags.
+    Raises WeightsError when a tag is empty, holds a space or `#`, or occurs twice, when a platform tag or a synonym is
+    not among the tags, and when a tag is in two groups.
     """
 
     tags: tuple[str, ...]
     platform: frozenset[str] = field(default=frozenset())
+    synonyms: tuple[tuple[str, ...], ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not self.tags:
             raise WeightsError("The vocabulary has no tags. Give at least one tag.")
         for index, tag in enumerate(self.tags):
-            if tag != normalised(tag) or not tag or any(character.isspace() for character in tag):
+            if not _is_tag(tag):
                 raise WeightsError(
                     f"{tag!r}, tag {index} of the vocabulary, is not a tag: "
                     "a tag is one word in small letters, without the #."
@@ -45,12 +50,27 @@ class Vocabulary:
             raise WeightsError(
                 f"The platform tags {', '.join(strangers)} are not in the vocabulary. Remove them from the list."
             )
+        grouped = [tag for group in self.synonyms for tag in group]
+        if strangers := sorted(set(grouped).difference(self.tags)):
+            raise WeightsError(
+                f"The near-synonyms {', '.join(strangers)} are not in the vocabulary. Remove them from the list."
+            )
+        if twice := sorted({tag for tag in grouped if grouped.count(tag) > 1}):
+            raise WeightsError(
+                f"The near-synonyms {', '.join(twice)} stand twice in the list. Write each tag into one group, once."
+            )
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], platform_tags: str | os.PathLike[str] | None = None) -> "Vocabulary":
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        platform_tags: str | os.PathLike[str] | None = None,
+        synonyms: str | os.PathLike[str] | None = None,
+    ) -> "Vocabulary":
         """Read one tag a line, or HARRISON's `vocab_index.txt` with its lines of a tag and its index.
 
-        `platform_tags` is a file with one tag a line; there, everything after a `#` is a comment.
+        `platform_tags` is a file with one tag a line, `synonyms` one with a group of tags a line; in both, everything
+        after a `#` is a comment.
 
         Raises WeightsError for a file that is missing or not in this form.
         """
@@ -65,15 +85,37 @@ class Vocabulary:
                     f"A tag alone was expected, or a tag and its index {len(tags)}."
                 )
             tags.append(words[0])
-        platform: frozenset[str] = frozenset()
-        if platform_tags is not None:
-            commented = _lines(Path(platform_tags))
-            platform = frozenset(tag for line in commented if (tag := line.partition("#")[0].strip()))
-        return cls(tuple(tags), platform)
+        platform = frozenset() if platform_tags is None else frozenset(_uncommented(Path(platform_tags)))
+        groups = [] if synonyms is None else [tuple(line.split()) for line in _uncommented(Path(synonyms))]
+        return cls(tuple(tags), platform, tuple(groups))
+
+    def renamed(self, names: Mapping[str, str]) -> "Vocabulary":
+        """This vocabulary with other names for some of its tags, by tag: `{"dog": "hund"}`.
+
+        Tags, order and hash stay; whoever is recommended a tag, or asks for one, does so by its name. Raises
+        SettingError for a tag that is not in the vocabulary, and for a name that is not one word without the #.
+        """
+        found = {self.tags[self.index(tag)]: normalised(name) for tag, name in names.items()}
+        for tag, name in found.items():
+            if not _is_tag(name):
+                raise SettingError(f"{tag!r} cannot be called {name!r}. A tag is one word, without the #.")
+        return replace(self, names=found)
 
     @cached_property
     def _indices(self) -> dict[str, int]:
         return {tag: index for index, tag in enumerate(self.tags)}
+
+    @cached_property
+    def _named(self) -> dict[str, tuple[int, ...]]:
+        """The indices of the tags that bear a name, by the name."""
+        named: dict[str, tuple[int, ...]] = {}
+        for index in range(len(self)):
+            named[self.name(index)] = (*named.get(self.name(index), ()), index)
+        return named
+
+    @cached_property
+    def _groups(self) -> dict[str, int]:
+        return {tag: number for number, group in enumerate(self.synonyms) for tag in group}
 
     @cached_property
     def sha256(self) -> str:
@@ -93,19 +135,62 @@ class Vocabulary:
         """The place of a tag, 0 to len - 1. `#` and capitals do not matter. Raises SettingError for no tag of ours."""
         index = self._indices.get(normalised(tag))
         if index is None:
-            raise SettingError(f"{tag!r} is not one of the {len(self)} tags.{did_you_mean(normalised(tag), self.tags)}")
+            raise self._unknown(tag)
         return index
+
+    def name(self, index: int) -> str:
+        """What the tag at a place is called: itself, where nobody renamed it."""
+        return self.names.get(self.tags[index], self.tags[index])
+
+    def named(self, name: str) -> tuple[int, ...]:
+        """The places of all tags that bear a name, one or more. `#` and capitals do not matter.
+
+        A renamed tag is found by its old name too, unless another tag bears that one now. Raises SettingError where
+        there is none.
+        """
+        wanted = normalised(name)
+        if wanted not in self._named and wanted in self._indices:
+            wanted = self.names[wanted]
+        if wanted not in self._named:
+            raise self._unknown(name)
+        return self._named[wanted]
+
+    def group(self, index: int) -> int | None:
+        """The number of the group of near-synonyms that the tag at a place is in, None where it is in none."""
+        return self._groups.get(self.tags[index])
+
+    def _unknown(self, tag: str) -> SettingError:
+        close = did_you_mean(normalised(tag), dict.fromkeys([*self._named, *self.tags]))
+        return SettingError(f"{tag!r} is not one of the {len(self)} tags.{close}")
+
+
+# People write tags one after another, with or without #, commas and spaces, in the letters of any language.
+_BETWEEN_TAGS = re.compile(r"[\s,;#\uff03\uff0c\u3001]+")
+
+
+def split_tags(text: str) -> list[str]:
+    """Tags as people type them, without the #: `love,selfie`, `#love #selfie` and `#love#selfie` are the same two."""
+    return [tag for tag in _BETWEEN_TAGS.split(text) if tag]
 
 
 def normalised(tag: str) -> str:
     """A tag as the vocabulary writes it: `" #Sunset"` becomes `"sunset"`."""
-    return tag.strip().removeprefix("#").lower()
+    return unicodedata.normalize("NFC", tag.strip().lstrip("#\uff03").lower())
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A sentence, with a space before it, that lists the close matches of a name; empty when there are none."""
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.7)
     return f" Did you mean {' or '.join(close)}?" if close else ""
+
+
+def _is_tag(tag: str) -> bool:
+    return split_tags(tag) == [tag] and tag == normalised(tag)
+
+
+def _uncommented(path: Path) -> list[str]:
+    """The lines that are not empty, without comments."""
+    return [content for line in _lines(path) if (content := line.partition("#")[0].strip())]
 
 
 def _lines(path: Path) -> list[str]:

@@ -11,6 +11,7 @@ from hashstagram.engines import ENGINES, cores
 from hashstagram.errors import PhotoError, SettingError, WeightsError
 from hashstagram.recommender import Recommender, available_models, load_model
 from hashstagram.tagging.output import JsonLines, Text, harmless, models_json
+from hashstagram.vocabulary import split_tags
 
 OK, PHOTO_FAILED, BAD_SETTING = 0, 1, 2
 # What a shell reports for a program that its reader or Ctrl-C has stopped: 128 and the signal's number.
@@ -163,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     wishes.add_argument(
         "--exclude",
-        type=_tags,
+        type=split_tags,
         action="extend",
         default=[],
         metavar="TAG[,TAG]",
@@ -171,7 +172,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     wishes.add_argument(
         "--always",
-        type=_tags,
+        type=split_tags,
         action="extend",
         default=[],
         metavar="TAG[,TAG]",
@@ -186,8 +187,3 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="list the models", description="List the models, the default first.")
     models.add_argument("--json", action="store_true", help="as a JSON array")
     return parser
-
-
-def _tags(text: str) -> list[str]:
-    """Tags as people type them: `love,selfie`, `#love #selfie`."""
-    return text.replace(",", " ").split()
