@@ -15,7 +15,7 @@ from hashstagram.web import texts
 from hashstagram.web.addresses import HASHTAGS, METRICS, SPECIFICATION
 from hashstagram.web.metrics import CONTENT_TYPE
 from hashstagram.web.problems import add_handlers, described
-from hashstagram.web.service import Service
+from hashstagram.web.service import Answer, Service
 
 _STATIC = Path(__file__).parent / "static"
 _METHODS = {HASHTAGS: "POST", SPECIFICATION: "GET"}
@@ -36,6 +36,12 @@ class HashtagsBody(BaseModel):
 
     model: str = Field(description="The model that answered.", examples=["hashnet"])
     hashtags: list[HashtagBody]
+
+    @classmethod
+    def of(cls, answer: Answer) -> "HashtagsBody":
+        """The body that says this answer."""
+        tags = [HashtagBody(tag=tag.tag, confidence=round(tag.confidence, 6)) for tag in answer.hashtags]
+        return cls(model=answer.model, hashtags=tags)
 
 
 class StateBody(BaseModel):
@@ -89,8 +95,7 @@ def _api(service: Service) -> APIRouter:
         choice = Choice(top_k=top_k, companions=companions)
         answer = await service.recommend(await photo.read(), model, choice, gone=request.is_disconnected)
         request.state.model = answer.model  # for the access log
-        tags = [HashtagBody(tag=tag.tag, confidence=round(tag.confidence, 6)) for tag in answer.hashtags]
-        return HashtagsBody(model=answer.model, hashtags=tags)
+        return HashtagsBody.of(answer)
 
     return router
 
