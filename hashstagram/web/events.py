@@ -116,8 +116,8 @@ def _forget() -> tuple[None, str, str]:
 
 def _note(tags: list[str], model: Model) -> str:
     """Which tags the photo shows, and which are only written with those."""
-    seen = [tag for tag in tags if tag in model.taught]
-    written_with = [tag for tag in tags if tag not in model.taught]
+    seen = [tag for tag in tags if tag in model.record.taught]
+    written_with = [tag for tag in tags if tag not in model.record.taught]
     sentences = []
     if seen:
         sentences.append(texts.SEEN.format(tags=", ".join(seen)))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from PIL import Image
 
@@ -21,10 +22,12 @@ from hashstagram import (
     SettingError,
     WeightsError,
     available_models,
+    compare,
     load_model,
 )
 from hashstagram.engines import cores
 from hashstagram.photos import Photo
+from hashstagram.records import Record
 from hashstagram.stages import measured
 from hashstagram.web import texts
 from hashstagram.web.draining import Draining
@@ -32,6 +35,8 @@ from hashstagram.web.metrics import WAIT, Metrics
 
 # How often a photo in the line is checked for whether anybody still waits for it, in seconds.
 _LOOK = 0.1
+
+_Result = TypeVar("_Result")
 
 
 class Busy(HashStagramError):  # noqa: N818 - says what is so, as its siblings do
@@ -48,20 +53,30 @@ class Gone(Exception):  # noqa: N818 - nothing went wrong
 
 @dataclass(frozen=True)
 class Model:
-    """A model as visitors choose it: the value, the line that describes it, and the record's id."""
+    """A model as visitors choose it, by its name; `bytes` is the size of all files that it answers from."""
 
     name: str
-    description: str
-    id: str
-    taught: frozenset[str]
+    record: Record
+    bytes: int
+
+    @property
+    def id(self) -> str:
+        """The record's id."""
+        return self.record.id
+
+    @property
+    def description(self) -> str:
+        """The line that describes it."""
+        return self.record.description
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The hashtags for one photo, and the name of the model that they come from."""
+    """The hashtags for one photo, the name of the model that they come from, and how long it looked at the photo."""
 
     model: str
     hashtags: tuple[Hashtag, ...]
+    seconds: float
 
 
 class Service:
@@ -144,6 +159,29 @@ class Service:
         Raises PhotoError, SettingError for an unknown model, Busy when the line is full, and Gone.
         """
         chosen = self.model(model)
+        answer = await self.in_line(lambda waited: self._look(chosen.name, photo, choice or Choice(), waited), gone)
+        self.metrics.answered(chosen.name)
+        return answer
+
+    async def compare(
+        self, photo: bytes | str, choice: Choice | None = None, *, gone: Callable[[], Awaitable[bool]] | None = None
+    ) -> tuple[Answer, ...]:
+        """What every model recommends for a photo, in their order; `seconds` are those of all together.
+
+        It takes one place in the line. Raises as `recommend` does.
+        """
+        answers = await self.in_line(lambda waited: self._look_with_all(photo, choice or Choice()), gone)
+        for answer in answers:
+            self.metrics.answered(answer.model)
+        return answers
+
+    async def in_line(
+        self, work: Callable[[float], _Result], gone: Callable[[], Awaitable[bool]] | None = None
+    ) -> _Result:
+        """What `work` gives in a worker's thread, once it is its turn; it is told how many seconds it has waited.
+
+        Raises Busy when the line is full, Gone, and what `work` raises.
+        """
         self.check_room()
         self._taken += 1
         came = time.monotonic()
@@ -154,21 +192,27 @@ class Service:
             raise
         self.at_work += 1
         started = time.monotonic()
-        work = asyncio.get_running_loop().run_in_executor(
-            self._threads, self._look, chosen.name, photo, choice or Choice(), started - came
-        )
-        work.add_done_callback(lambda _: self._done(started))
+        working = asyncio.get_running_loop().run_in_executor(self._threads, work, started - came)
+        working.add_done_callback(lambda _: self._done(started))
         # A computation cannot be stopped: its worker is free when it ends, whoever has gone by then.
-        hashtags = await asyncio.shield(work)
-        self.metrics.answered(chosen.name)
-        return Answer(chosen.name, tuple(hashtags))
+        return await asyncio.shield(working)
 
-    def _look(self, model: str, photo: Photo, choice: Choice, waited: float) -> list[Hashtag]:
+    def _look(self, model: str, photo: Photo, choice: Choice, waited: float) -> Answer:
+        started = time.monotonic()
         with measured() as seconds:
             try:
-                return self._recommenders[model].recommend(photo, choice)
+                hashtags = self._recommenders[model].recommend(photo, choice)
             finally:
                 self.metrics.looked_at(model, {WAIT: waited, **seconds})
+        return Answer(model, tuple(hashtags), time.monotonic() - started)
+
+    def _look_with_all(self, photo: Photo, choice: Choice) -> tuple[Answer, ...]:
+        started = time.monotonic()
+        answers = compare([self._recommenders[model.name] for model in self.models], photo, choice)
+        seconds = time.monotonic() - started
+        return tuple(
+            Answer(model.name, tuple(hashtags), seconds) for model, hashtags in zip(self.models, answers, strict=True)
+        )
 
     async def _worker(self, gone: Callable[[], Awaitable[bool]] | None) -> None:
         """Wait for a free worker, first come, first served, and take it."""
@@ -197,7 +241,8 @@ def _choose(names: tuple[str, ...]) -> tuple[Model, ...]:
     models: list[Model] = []
     for record in records:
         name = record.id if any(record.name == model.name for model in models) else record.name
-        models.append(Model(name, record.description, record.id, frozenset(record.taught)))
+        parts = [other for other in records if other.id in record.parts]
+        models.append(Model(name, record, sum(part.bytes for part in (record, *parts))))
     if not models:
         raise WeightsError("The weight folder lists no model. Export one into it first.")
     if not names:

@@ -47,13 +47,33 @@ def test_answers_as_the_library_does(weights: Path) -> None:
     assert list(answer.hashtags) == load_model("vgg16").recommend(JPEG, Choice(top_k=7))
 
 
+def test_compares_all_models_as_each_answers_alone(weights: Path) -> None:
+    service = Service()
+    service.load()
+    choice = Choice(top_k=4)
+
+    answers = asyncio.run(service.compare(JPEG, choice))
+
+    assert [answer.model for answer in answers] == ["hashnet", "vgg16", "alexnet"]
+    for answer in answers:
+        assert list(answer.hashtags) == load_model(answer.model).recommend(JPEG, choice)
+    assert asyncio.run(service.recommend(JPEG)).model == "hashnet"  # its worker is free again
+
+
+def test_a_models_size_is_that_of_all_that_it_answers_from(weights: Path) -> None:
+    sizes = {model.name: model.bytes for model in Service().models}
+
+    files = {name: (weights / f"{name}.small_v1.safetensors").stat().st_size for name in sizes}
+    assert sizes == files | {"hashnet": sum(files.values())}
+
+
 def test_lists_the_manifests_models_and_takes_the_first_by_default(weights: Path) -> None:
     service = Service()
 
     assert [model.name for model in service.models] == ["hashnet", "vgg16", "alexnet"]
     assert service.model(None) == service.model("") == service.model("HashNet") == service.models[0]
     assert service.model("vgg16.small_v1").name == "vgg16"
-    assert all(model.description and model.taught for model in service.models)
+    assert all(model.description and model.record.taught for model in service.models)
 
 
 def test_serves_only_the_models_that_were_named_in_their_order(weights: Path) -> None:
