@@ -61,7 +61,7 @@ $(VENV)/.serving: requirements.txt $(ENVIRONMENT)
 	$(PYTHON) -m pip install --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/.development: requirements.txt requirements-training.txt requirements-bench.txt requirements-dev.txt $(ENVIRONMENT)
+$(VENV)/.development: requirements.txt requirements-mcp.txt requirements-training.txt requirements-bench.txt requirements-dev.txt $(ENVIRONMENT)
 	@echo "Installing what training and tests need. This happens once and takes a few minutes."
 	$(PYTHON) -m pip install --disable-pip-version-check -r requirements-dev.txt
 	@touch $(VENV)/.serving $@

@@ -6,6 +6,8 @@ from starlette.types import Message, Receive, Send
 
 # Whoever sends more than this for nothing is cut off.
 _PATIENCE = 32 * 2**20
+# What may stand beside a photo that is written into a request.
+_WORDS = 64 * 1024
 
 
 class Form:
@@ -30,6 +32,11 @@ class Form:
     async def send(self, message: Message) -> None:
         if not self.too_large:
             await self._send(message)
+
+
+def written_bytes(photo_bytes: int) -> int:
+    """How large a request may be that has a photo of `photo_bytes` written into it: base64 makes four bytes of three."""
+    return -(-photo_bytes // 3) * 4 + _WORDS
 
 
 async def read(receive: Receive, limit: int, *, keep: bool = True) -> bytes | None:

@@ -5,9 +5,11 @@ are refused, and telemetry is off whatever they say.
 """
 
 import os
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from hashstagram import SettingError
@@ -15,7 +17,7 @@ from hashstagram.web.draining import MOST_SECONDS
 
 _REFUSED = {
     "GRADIO_SHARE": "it would open a tunnel through a foreign server",
-    "GRADIO_MCP_SERVER": "it would open a second, unguarded way in",
+    "GRADIO_MCP_SERVER": "it would open an unguarded way in. HASHSTAGRAM_MCP=1 opens one for assistants",
     "GRADIO_SSR_MODE": "it would start a second server",
     "GRADIO_DEBUG": "it would keep Gradio's own server in charge",
     "GRADIO_VIBE_MODE": "it lets visitors rewrite the program",
@@ -48,7 +50,8 @@ class Settings:
 
     `engine` computes them; `workers` photos are looked at at once (None: as many as there are cores) and `queue` more
     may wait; uploads are deleted after `upload_seconds`. `metrics` opens /metrics and `access_log` writes a line for
-    each request. A server that is told to end stays until nothing has happened for `drain_seconds`.
+    each request. `mcp` opens the way in for assistants. A server that is told to end stays until nothing has happened
+    for `drain_seconds`.
     """
 
     host: str = "127.0.0.1"
@@ -62,6 +65,7 @@ class Settings:
     queue: int = 16
     metrics: bool = False
     access_log: bool = False
+    mcp: bool = False
     drain_seconds: int = 1
     space: bool = False
     space_host: str = ""
@@ -93,6 +97,7 @@ class Settings:
             queue=_whole_number(environment, "HASHSTAGRAM_QUEUE", cls.queue, 0, 1000),
             metrics=_switch(environment, "HASHSTAGRAM_METRICS"),
             access_log=_switch(environment, "HASHSTAGRAM_ACCESS_LOG"),
+            mcp=_mcp(environment),
             drain_seconds=_whole_number(environment, "HASHSTAGRAM_DRAIN_SECONDS", cls.drain_seconds, 0, MOST_SECONDS),
             space=space,
             space_host=environment.get("SPACE_HOST", ""),
@@ -123,6 +128,22 @@ def _uploads(environment: Mapping[str, str]) -> Path:
 
 def _switch(environment: Mapping[str, str], variable: str) -> bool:
     return bool(_whole_number(environment, variable, 0, 0, 1))
+
+
+def _mcp(environment: Mapping[str, str]) -> bool:
+    """Whether assistants may ask. Raises SettingError where what they need is not installed."""
+    if not _switch(environment, "HASHSTAGRAM_MCP"):
+        return False
+    try:
+        version = metadata.version("mcp")
+    except metadata.PackageNotFoundError:
+        version = ""
+    # Gradio's part of it is made for the first version.
+    if version.startswith("1."):
+        return True
+    found = f"mcp {version} is installed, and mcp 1 is needed" if version else "the package mcp is not installed"
+    install = f"{sys.executable} -m pip install -r requirements-mcp.txt"
+    raise SettingError(f"HASHSTAGRAM_MCP is 1, and {found}. Install it: {install}")
 
 
 def _whole_number(environment: Mapping[str, str], variable: str, default: int, least: int, most: int) -> int:

@@ -54,6 +54,12 @@ def problem(status: int, code: str, message: str, headers: Mapping[str, str] | N
     return JSONResponse({"code": code, "message": message}, status, headers)
 
 
+def assistant_problem(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The answer that says so to an assistant: an error of JSON-RPC, which calls requests that cannot be used -32600."""
+    error = {"code": -32600 if status < HTTPStatus.INTERNAL_SERVER_ERROR else -32603, "message": message}
+    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, status, headers)
+
+
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """How the specification of a route describes these failures."""
     responses: dict[int | str, dict[str, Any]] = {

@@ -98,6 +98,32 @@ MODEL_NAMES = {
     "vgg16": "VGG16",
 }
 
+# What assistants read. They put it into their people's language themselves.
+TOOL = """\
+Suggests hashtags that people would write under a photo. Use it when somebody wants hashtags, tags or keywords for a
+photo that you have. The answer is JSON: the model, and the hashtags without #, each with a calibrated confidence from 0
+to 1. The photo is used for nothing else and is not kept."""
+# A line for each argument: that is how Gradio reads them.
+TOOL_ARGUMENTS = """\
+Args:
+    photo: The photo itself as a data: URL in base64, such as data:image/jpeg;base64,/9j/4AAQSk… It is JPEG, PNG, WebP, HEIC, AVIF, GIF, TIFF or BMP, and has at most {megabytes} MB. Addresses and paths are refused: nothing is fetched.
+    model: Which network looks at it: {models}. The first is the best, and the default.
+    top_k: How many hashtags, from 1 to 30.
+    min_confidence: Leaves out what is less sure, from 0 to 1.
+    exclude: Tags that shall not come.
+    always: Tags that come first, whatever the photo shows.
+    platform_tags: Whether tags about the platform itself, such as instagood, may come.
+    companions: How many of the hashtags may be tags that are only written with what the photo shows, from 0 to 30.
+    variety: Whether near-synonyms, such as sea and ocean, take two of five places at most.
+"""  # noqa: E501
+NOT_A_DATA_URL = (
+    "A photo is neither fetched from an address nor read from a path. "
+    "Pass the photo itself as a data: URL in base64, such as data:image/jpeg;base64,/9j/4AAQSk…"
+)
+NO_TOOL = "{tool!r} is not a tool. There is: {tools}."
+NO_ARGUMENT = "{name!r} is not an argument. There are: {names}."
+OTHER_ORIGIN = "Pages of other sites cannot ask here. Ask from a program."
+
 RUNNING = "HashStagram answers on {address}"
 CANNOT_START = "HashStagram cannot start. {reason}"
 
