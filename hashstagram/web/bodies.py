@@ -35,7 +35,7 @@ class Form:
 
 
 def written_bytes(photo_bytes: int) -> int:
-    """How large a request may be that has a photo of `photo_bytes` written into it: base64 makes four bytes of three."""
+    """How large a request may be that has such a photo written into it: base64 makes four bytes of three."""
     return -(-photo_bytes // 3) * 4 + _WORDS
 
 

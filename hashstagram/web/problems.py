@@ -55,7 +55,7 @@ def problem(status: int, code: str, message: str, headers: Mapping[str, str] | N
 
 
 def assistant_problem(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The answer that says so to an assistant: an error of JSON-RPC, which calls requests that cannot be used -32600."""
+    """The answer that says so to an assistant: an error of JSON-RPC, whose codes these are."""
     error = {"code": -32600 if status < HTTPStatus.INTERNAL_SERVER_ERROR else -32603, "message": message}
     return JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, status, headers)
 
