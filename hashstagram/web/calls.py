@@ -6,11 +6,12 @@ what it does not understand with a traceback in the log.
 
 import json
 from collections.abc import Iterator
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
 import gradio as gr
+
+from hashstagram import HashStagramError
 
 # The public event, and its arguments in their order: a contract with everybody's programs.
 EVENT = "recommend"
@@ -21,13 +22,8 @@ _DEEPEST = 16
 _FILE = "/gradio_api/file="
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not an accident
-    """The call is refused with this HTTP status and sentence."""
-
-    def __init__(self, status: HTTPStatus, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.sentence = sentence
+class Refusal(HashStagramError):  # noqa: N818 - an answer, not an accident
+    """A call that cannot be answered."""
 
 
 def check_page_call(body: bytes, demo: gr.Blocks) -> None:
@@ -35,7 +31,7 @@ def check_page_call(body: bytes, demo: gr.Blocks) -> None:
     content = _parsed(body)
     number = content.get("fn_index")
     if not isinstance(number, int) or number not in demo.fns:
-        raise _refusal("there is no such event")
+        raise Refusal("This call cannot be answered: there is no such event.")
     _check_list(content.get("data"), [isinstance(part, gr.Image) for part in demo.fns[number].inputs])
 
 
@@ -48,9 +44,13 @@ def check_named_call(body: bytes) -> None:
     """Raise Refusal unless `body` holds arguments of the public event by their names."""
     content = _parsed(body)
     if strangers := content.keys() - ARGUMENTS:
-        raise _refusal(f"{min(strangers)!r} is none of {', '.join(ARGUMENTS)}")
+        raise Refusal(
+            "This call cannot be answered: {name!r} is none of {names}.",
+            name=min(strangers),
+            names=", ".join(ARGUMENTS),
+        )
     if "photo" not in content:
-        raise _refusal("it names no photo")
+        raise Refusal("This call cannot be answered: it names no photo.")
     _check_photo(content["photo"])
 
 
@@ -68,9 +68,9 @@ def _parsed(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise _refusal("it is not JSON") from error
+        raise Refusal("This call cannot be answered: it is not JSON.") from error
     if not isinstance(content, dict):
-        raise _refusal("it is not a JSON object")
+        raise Refusal("This call cannot be answered: it is not a JSON object.")
     for entry in _objects(content):
         _check_file(entry)
     return content
@@ -78,7 +78,7 @@ def _parsed(body: bytes) -> dict[str, Any]:
 
 def _check_list(data: object, is_photo: list[bool]) -> None:
     if not isinstance(data, list) or len(data) != len(is_photo):
-        raise _refusal(f"its data must be a list of {len(is_photo)}")
+        raise Refusal("This call cannot be answered: its data must be a list of {count}.", count=len(is_photo))
     for value, photo in zip(data, is_photo, strict=True):
         if photo:
             _check_photo(value)
@@ -86,7 +86,7 @@ def _check_list(data: object, is_photo: list[bool]) -> None:
 
 def _check_photo(value: object) -> None:
     if value is not None and not (isinstance(value, dict) and isinstance(value.get("path"), str)):
-        raise _refusal("the photo must be a file that was uploaded to /gradio_api/upload")
+        raise Refusal("This call cannot be answered: the photo must be a file that was uploaded to /gradio_api/upload.")
 
 
 def _objects(content: Any) -> Iterator[dict[str, Any]]:
@@ -102,20 +102,18 @@ def _objects(content: Any) -> Iterator[dict[str, Any]]:
                 below.extend(value)
         level = below
     if any(isinstance(value, dict | list) for value in level):
-        raise _refusal("it is nested too deep")
+        raise Refusal("This call cannot be answered: it is nested too deep.")
 
 
 def _check_file(entry: dict[str, Any]) -> None:
     """A file is named by its path on this server; an address beside it may only be the one of that path here."""
     path, url = entry.get("path"), entry.get("url")
     if "path" in entry and (not isinstance(path, str) or "://" in path):
-        raise _refusal("a file is named by the path that /gradio_api/upload gave, not by an address")
+        raise Refusal(
+            "This call cannot be answered: a file is named by the path that /gradio_api/upload gave, not by an address."
+        )
     if url is None:
         return
     served = url.partition(_FILE)[2] if isinstance(url, str) else ""
     if not served or path not in (served, unquote(served)):
-        raise _refusal("photos are uploaded, not fetched from an address")
-
-
-def _refusal(reason: str) -> Refusal:
-    return Refusal(HTTPStatus.BAD_REQUEST, f"This call cannot be answered: {reason}.")
+        raise Refusal("This call cannot be answered: photos are uploaded, not fetched from an address.")

@@ -10,12 +10,14 @@ import gradio as gr
 from gradio.data_classes import ImageData
 from gradio.utils import get_upload_folder
 
+from hashstagram import HashStagramError
 from hashstagram.web import texts
+from hashstagram.web.languages import said
 
 
-def sorry(sentence: str) -> gr.Error:
-    """An error that visitors read and that leaves no traceback in the log."""
-    return gr.Error(sentence, print_exception=False)
+def sorry(what: str | HashStagramError) -> gr.Error:
+    """An error that visitors read in their language, and that leaves no traceback in the log."""
+    return gr.Error(said(what), title=said(texts.SORRY), print_exception=False)
 
 
 class Photo(gr.Image):
@@ -49,8 +51,8 @@ class ModelChoice(gr.Radio):
         return payload
 
 
-class TopK(gr.Slider):
-    """How many hashtags. The library says which numbers it takes."""
+class Number(gr.Slider):
+    """A number of the choice. The library says which ones it takes."""
 
     is_template = True
 

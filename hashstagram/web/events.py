@@ -14,6 +14,7 @@ from hashstagram import Choice, HashStagramError
 from hashstagram.web import texts
 from hashstagram.web.calls import EVENT
 from hashstagram.web.components import ModelChoice, Photo, TopK, sorry
+from hashstagram.web.languages import said
 from hashstagram.web.problems import kind
 from hashstagram.web.service import Gone, Model, Service
 
@@ -74,7 +75,7 @@ def _recommend(demo: gr.Blocks, service: Service) -> tuple[_Asked, _Asked]:
             answer = await service.recommend(photo, model, Choice(top_k=top_k), gone=_visitor_gone(demo))
         except HashStagramError as error:
             service.metrics.refused(kind(error)[1])
-            raise sorry(str(error)) from error
+            raise sorry(error) from error
         except Gone:
             raise sorry(texts.FAILED) from None  # nobody reads it
         return {hashtag.tag: hashtag.confidence for hashtag in answer.hashtags}
@@ -105,13 +106,13 @@ def _explain(service: Service) -> Callable[[dict[str, float] | None, str | None]
         try:
             return _note(tags, service.model(model)), " ".join(f"#{tag}" for tag in tags)
         except HashStagramError as error:
-            raise sorry(str(error)) from error
+            raise sorry(error) from error
 
     return explain
 
 
 def _forget() -> tuple[None, str, str]:
-    return None, texts.EMPTY, ""
+    return None, said(texts.EMPTY), ""
 
 
 def _note(tags: list[str], model: Model) -> str:
@@ -120,10 +121,10 @@ def _note(tags: list[str], model: Model) -> str:
     written_with = [tag for tag in tags if tag not in model.record.taught]
     sentences = []
     if seen:
-        sentences.append(texts.SEEN.format(tags=", ".join(seen)))
+        sentences.append(said(texts.SEEN, tags=", ".join(seen)))
     if written_with:
-        sentences.append(texts.WRITTEN_WITH.format(tags=", ".join(written_with)))
-    return " ".join(sentences) or texts.EMPTY
+        sentences.append(said(texts.WRITTEN_WITH, tags=", ".join(written_with)))
+    return " ".join(sentences) or said(texts.EMPTY)
 
 
 def _visitor_gone(demo: gr.Blocks) -> Callable[[], Awaitable[bool]]:

@@ -9,6 +9,7 @@ from hashstagram.web import texts
 from hashstagram.web.components import ModelChoice, Photo, TopK
 from hashstagram.web.events import Parts, connect
 from hashstagram.web.janitor import EXAMPLES
+from hashstagram.web.languages import Blocks
 from hashstagram.web.service import Model, Service
 
 # How often the queue is looked at, in seconds.
@@ -20,7 +21,7 @@ def build_page(service: Service, *, uploads: Path, examples: Sequence[Path] = ()
 
     Copies of the `examples` are expected in the upload folder's examples while the page is served.
     """
-    demo = gr.Blocks(title=texts.TITLE, analytics_enabled=False)
+    demo = Blocks(title=texts.TITLE, analytics_enabled=False)
     with demo:
         parts = _lay_out(service, examples)
         copies = [uploads / EXAMPLES / example.name for example in examples]

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from hashstagram import Limits, SettingError, __version__
-from hashstagram.web import texts, theme
+from hashstagram.web import languages, texts, theme
 from hashstagram.web.access import LOGGER, Access
 from hashstagram.web.addresses import SPECIFICATION
 from hashstagram.web.environment import Settings
@@ -32,6 +32,7 @@ _PARTING_SECONDS = 1
 _HEAD = f"""\
 <meta name="description" content="{texts.DESCRIPTION}">
 <link rel="icon" href="site/icon.svg" type="image/svg+xml">
+<script src="site/texts.js"></script>
 <script src="site/page.js"></script>
 """
 
@@ -79,7 +80,7 @@ def build_server(demo: gr.Blocks, service: Service, settings: Settings, examples
         css=theme.examples_css(examples),
         css_paths=[theme.CSS],
         head=_HEAD,
-        i18n=gr.I18n(en=texts.GRADIOS),
+        i18n=languages.STATIC,
         footer_links=["api"],
         show_error=False,
         max_file_size=limits.max_bytes,
@@ -91,7 +92,7 @@ def build_server(demo: gr.Blocks, service: Service, settings: Settings, examples
         app_kwargs={"openapi_url": None},
     )
     guard = Guard(app, demo, service, settings, janitor, photo_bytes=limits.max_bytes)
-    return Access(guard, service.metrics, log=settings.access_log)
+    return Access(languages.Interpreter(guard), service.metrics, log=settings.access_log)
 
 
 def serve(demo: gr.Blocks, service: Service, settings: Settings, examples: Sequence[Path] = ()) -> None:

@@ -1,4 +1,7 @@
-"""What the page and the APIs say. Sentences about photos and settings come from the library's own errors."""
+"""What the page and the APIs say. Sentences about photos and settings come from the library's own errors.
+
+Each text is said in every language (see `languages`), but for those that `ENGLISH` names.
+"""
 
 TITLE = "HashStagram"
 TAGLINE = "Photo in, hashtags out."
@@ -7,18 +10,56 @@ DESCRIPTION = "Drop in a photo and get five fitting hashtags, ready to paste."
 PHOTO = "Photo"
 PHOTO_ALT = "Your photo"
 PLACEHOLDER = "# Drop a photo here\nor choose one from this device"
-GO = "Get hashtags"
+CAMERA = "Take a photo"
+ANOTHER = "Another photo"
 HASHTAGS = "Hashtags"
-MODEL = "Model"
-TOP_K = "How many hashtags (1 to 30)"
 LINE = "Ready to paste"
-FORGET = "Forget the answer"
+COPY = "Copy"
+AGAIN = "Try again"
 EXAMPLES = "No photo at hand? Try one of these"
 CREDITS = "Photos by {names}. [Sources and licences](site/examples/CREDITS.md)"
 
-EMPTY = "They appear here as soon as a photo lands."
-SEEN = "Seen in the photo: {tags}."
-WRITTEN_WITH = "Often written with them: {tags}."
+SETTINGS = "Settings"
+MODEL = "Model"
+MODEL_LINE = "{name}\n{description}. {megabytes:.0f} MB."
+MODEL_FIGURES = """{name}
+{description}. {megabytes:.0f} MB. First hashtag right: {first:.0f} %. Five name {recall:.0f} % of what is in the photo."""
+TOP_K = "Number of hashtags"
+COMPANIONS = "Written with it"
+COMPANIONS_INFO = "So many of them, half at most, may be tags that people write with what is seen."
+MIN_CONFIDENCE = "Least confidence"
+MIN_CONFIDENCE_INFO = "0.5 leaves out what is right less often than every second time."
+EXCLUDE = "Never these"
+ALWAYS = "Always these"
+TAGS_INFO = "As you would write them: sea, sand or #sea #sand"
+VARIETY = "Variety"
+VARIETY_INFO = "Near-synonyms such as #sea and #ocean take two of five places at most."
+PLATFORM_TAGS = "Platform tags"
+PLATFORM_TAGS_INFO = "#instagood, #followme and the like say nothing about a photo: they come only if you want them."
+COMPARE = "Compare all models"
+COMPARE_INFO = "Each of them looks at the photo, and their hashtags stand side by side."
+
+EMPTY = "Your hashtags appear here as soon as a photo lands."
+SEEN = "Seen in the photo"
+SEEN_MEANING = "how often that is right"
+WRITTEN_WITH = "Written with it"
+WRITTEN_WITH_MEANING = "how many do so"
+# How sure a tag is, from nearly always right to seldom.
+VERY_SURE = "very sure"
+SURE = "sure"
+LIKELY = "likely"
+POSSIBLE = "possible"
+LONG_SHOT = "a long shot"
+NEARLY_ALL = "over 9 in 10"
+IN_TEN = "{count} in 10"
+HARDLY_ANY = "under 1 in 10"
+ASKED_FOR = "as you wish"
+LOOKED = "{model} looked at your photo in {milliseconds} ms. Choose a hashtag to see what speaks for it."
+CAP = "There are {count} hashtags. The line holds the first {cap}, because a post on Instagram may have no more."
+FOUND = "Hashtags for your photo: {tags}."
+NOTHING = "No hashtag is that sure. Lower the least confidence in the settings."
+NO_ANSWER = "There are no hashtags this time."
+COMPARED = "The models side by side"
 
 API = """\
 Hashtags for a photo with their confidences, the surest first. `photo` is an uploaded file, `model` one of the choices,
@@ -39,14 +80,17 @@ Programs can ask too: `POST api/v1/hashtags`, described in [openapi.json](api/v1
 MANY = "Many photos at once"
 MANY_ABOUT = "Up to 50 go one after the other, with the settings above. One that cannot be used never spoils the rest."
 
+# Above a sentence of those that follow.
+SORRY = "That did not work"
 BUSY = "Many photos are waiting right now. Please try again in a few seconds."
 ENDING = "The server is about to start again. Please try again in a few seconds."
 NO_PHOTO = "There is no photo. Please choose one first."
 EXPIRED = "That photo is no longer here: photos are deleted after 15 minutes. Please drop it in once more."
 NOT_UPLOADED = "Only a photo that was uploaded here can be used. Please upload it first."
 FAILED = "Something went wrong on our side. Please try again."
+NO_CALL = "There is no photo here whose answer would come at this address. Please send the photo once more."
 TOO_LARGE = "The request is larger than {limit:,} bytes. Please send a smaller one."
-PHOTO_TOO_LARGE = "This photo has more than {megabytes} MB. Please make it smaller or save it as JPEG, and try again."
+PHOTO_TOO_LARGE = "This photo has more than {megabytes:.3g} MB. Please make it smaller or save it as JPEG, and try again."
 NOT_FOUND_HERE = "There is nothing at this address."
 NOT_FOUND = "There is nothing at this address. {specification} lists what there is."
 WRONG_METHOD = "This address does not answer {method}. It answers {allowed}."
@@ -54,14 +98,19 @@ LIST_INVALID = "The list of photos cannot be used: {place} is not as {specificat
 MALFORMED = "The request cannot be understood. Send the photo as the file `photo` of a multipart form."
 NO_PHOTO_FIELD = "There is no photo in the request. Send it as the file `photo` of a multipart form."
 NOT_A_NUMBER = "{name} is {value!r}. Give a whole number from {least} to {most}."
+NOT_A_SHARE = "{name} is {value!r}. Give a number from 0 to 1."
+NOT_A_SWITCH = "{name} is {value!r}. Give true or false."
 
 # What the page's scripts say.
 SCRIPT = {
     "photo": PHOTO,
+    "photo_alt": PHOTO_ALT,
+    "no_preview": "Your browser cannot show this kind of photo. Its hashtags come all the same.",
+    "copied": "Copied",
+    "copy_by_keyboard": "The line is selected. Copy it with the keyboard.",
     "hashtags": HASHTAGS,
     "many_choose": "Choose photos or drop them here",
     "many_caption": "Your photos and their hashtags",
-    "many_actions": "What to do",
     "many_waiting": "Waiting",
     "many_looking": "Looking …",
     "many_stopped": "Stopped",
@@ -129,3 +178,6 @@ CANNOT_START = "HashStagram cannot start. {reason}"
 
 # Gradio reads the key itself out to people who do not see the page.
 GRADIOS = {"common.complete": "Done."}
+
+# Names that are the same everywhere, descriptions for programmers, and what is said to whoever runs the server.
+ENGLISH = ("TITLE", "API", "MODEL_NAMES", "RUNNING", "CANNOT_START")
