@@ -128,8 +128,9 @@ def _jpeg_orientation(data: bytes) -> int:
         scans += code == _SOS
         if scans > _MOST_SCANS:
             raise PhotoBroken(
-                f"This JPEG has more than {_MOST_SCANS} scans, which no camera or program writes. "
-                "Please save it again as an ordinary JPEG or PNG and try that."
+                "This JPEG has more than {most} scans, which no camera or program writes. "
+                "Please save it again as an ordinary JPEG or PNG and try that.",
+                most=_MOST_SCANS,
             )
         if turn is None and code == _APP1 and content.startswith(_EXIF):
             turn = orientation(content)

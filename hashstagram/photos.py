@@ -43,7 +43,6 @@ register_heif_opener()
 Photo: TypeAlias = str | os.PathLike[str] | bytes | Image.Image
 
 _MOST_PIXELS = 178_956_970  # twice Pillow's MAX_IMAGE_PIXELS: where its own guard refuses, whatever we allow
-_READABLE = "JPEG, PNG, WebP, HEIC, AVIF, GIF, TIFF or BMP"
 _LONGEST_PROFILE = 2**20
 _LOADING = threading.Lock()  # an image that was opened lazily decodes inside itself, once, for whoever comes first
 
@@ -164,7 +163,9 @@ def to_tensor(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.fl
     that centre are ever computed: 1 x 60,000 costs no more than a square. Raises `PhotoUnsupported` for other modes.
     """
     if image.mode != "RGB":
-        raise PhotoUnsupported(f"A tensor is made from an RGB image, as open_photo returns it, not from {image.mode}.")
+        raise PhotoUnsupported(
+            "A tensor is made from an RGB image, as open_photo returns it, not from {mode}.", mode=image.mode
+        )
     crop, short = preprocessing.crop, min(image.size)
     box = []
     for side in image.size:
@@ -189,7 +190,7 @@ def _read(photo: str | os.PathLike[str] | bytes, limits: Limits) -> bytes:
         raise PhotoUnsupported("Web addresses are not opened. Please save the photo first and give the file itself.")
     if not isinstance(photo, str | os.PathLike):
         raise PhotoUnsupported(
-            f"A photo is given as a path, as bytes or as a Pillow image, not as {type(photo).__name__}."
+            "A photo is given as a path, as bytes or as a Pillow image, not as {kind}.", kind=type(photo).__name__
         )
     try:
         path = Path(photo)
@@ -212,16 +213,21 @@ def _check_bytes(size: int, limits: Limits) -> None:
         # Rounded up, so that it never reads as just what is allowed.
         megabytes, most = math.ceil(size / 2**20 * 10) / 10, limits.max_bytes / 2**20
         raise PhotoTooLarge(
-            f"This photo has {megabytes:,.1f} MB; at most {most:,.3g} MB are accepted. "
-            "Please make it smaller or save it as JPEG, and try again."
+            "This photo has {megabytes:,.1f} MB; at most {most:,.3g} MB are accepted. "
+            "Please make it smaller or save it as JPEG, and try again.",
+            megabytes=megabytes,
+            most=most,
         )
 
 
 def _check_pixels(size: tuple[int, int], limits: Limits) -> None:
     if size[0] * size[1] > limits.max_pixels:
         raise PhotoTooLarge(
-            f"This photo has {size[0]:,} x {size[1]:,} pixels; at most {limits.max_pixels:,} are accepted in all. "
-            "Please make it smaller and try again."
+            "This photo has {width:,} x {height:,} pixels; at most {most:,} are accepted in all. "
+            "Please make it smaller and try again.",
+            width=size[0],
+            height=size[1],
+            most=limits.max_pixels,
         )
 
 
@@ -230,7 +236,9 @@ def _from_bytes(data: bytes, limits: Limits, min_side: int) -> Image.Image:
         raise PhotoBroken("This file is empty. Please choose the photo again, or save it once more.")
     formats = headers.formats_of(data)
     if not formats:
-        raise PhotoUnsupported(f"This is not a photo of a kind that is read here. Please use {_READABLE}.")
+        raise PhotoUnsupported(
+            "This is not a photo of a kind that is read here. Please use JPEG, PNG, WebP, HEIC, AVIF, GIF, TIFF or BMP."
+        )
     data, turn = headers.defused(data, formats)
     _hush_pillow()
     try:
@@ -262,12 +270,14 @@ def _from_image(image: Image.Image, limits: Limits, min_side: int) -> Image.Imag
 def _sorry(error: Exception, kind: str, limits: Limits) -> PhotoError:
     if isinstance(error, Image.DecompressionBombError | MemoryError):
         return PhotoTooLarge(
-            f"This photo is too large to open: at most {limits.max_pixels:,} pixels are accepted. "
-            "Please make it smaller and try again."
+            "This photo is too large to open: at most {most:,} pixels are accepted. "
+            "Please make it smaller and try again.",
+            most=limits.max_pixels,
         )
     return PhotoBroken(
-        f"This photo cannot be read: the {kind} file is damaged, cut off, or of an uncommon variant. "
-        "Please send it again, or save it as JPEG or PNG and try that."
+        "This photo cannot be read: the {kind} file is damaged, cut off, or of an uncommon variant. "
+        "Please send it again, or save it as JPEG or PNG and try that.",
+        kind=kind,
     )
 
 
