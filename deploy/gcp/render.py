@@ -18,7 +18,7 @@ DEFAULTS = HERE / "settings.env"
 _OF_THE_APP = re.compile(r"(HASHSTAGRAM|GRADIO)_[A-Z_]+")
 # What could end a directive of nginx, or a string in it.
 _NOT_IN_A_VALUE = re.compile(r"[;{}'\"$\\#]")
-# What a form may hold beside the photo.
+# What a form, or what an assistant sends, may hold beside the photo.
 _FORM_BYTES = 64 * 1024
 # Google's balancer keeps connections for 600 seconds, and fails where the other side closes one first.
 _KEEPALIVE, _KEEPALIVE_OF_A_BALANCER = "30s", "620s"
@@ -75,6 +75,8 @@ def render(template: str, settings: dict[str, str]) -> str:
         "LISTEN": "\n".join(f"    {line}" for line in _listen(settings)),
         "HOST": settings["SERVER_NAME"] or "$http_host",
         "BODY_BYTES": str(photo_bytes + _FORM_BYTES),
+        "WRITTEN_BYTES": str(-(-photo_bytes // 3) * 4 + _FORM_BYTES),
+        "MCP_CLOSED": "" if _whole_number(settings, "HASHSTAGRAM_MCP", 0, 1) else "return 404;",
         "TOO_LARGE": _TOO_LARGE.format(megabytes=f"{photo_bytes / 2**20:.3g}"),
         "TOO_FAST": _TOO_FAST,
         "UNAVAILABLE": _UNAVAILABLE,

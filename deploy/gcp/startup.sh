@@ -43,6 +43,7 @@ main() {
   files
   configuration
   weights
+  assistants
   processes
   proxy
   say "HashStagram $(basename "$(readlink "$BASE/current")") is running."
@@ -141,6 +142,14 @@ weights() {
   folder=$(cd "$BASE/current" && runuser --user "$USER_NAME" -- env HASHSTAGRAM_CACHE=/var/cache/hashstagram \
     PYTHONDONTWRITEBYTECODE=1 .venv/bin/python -c "$FETCH" "$bucket")
   put - "$STATE/weights.env" <<<"HASHSTAGRAM_WEIGHTS=$folder" || true
+}
+
+# Where assistants may ask, and only there, what they need is installed.
+assistants() {
+  [[ $(setting HASHSTAGRAM_MCP) == 1 ]] || return 0
+  say "Letting assistants in"
+  TMPDIR=/var/tmp PIP_NO_CACHE_DIR=1 "$BASE/current/.venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    --requirement "$BASE/current/requirements-mcp.txt"
 }
 
 files() {

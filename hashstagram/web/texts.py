@@ -180,4 +180,7 @@ CANNOT_START = "HashStagram cannot start. {reason}"
 GRADIOS = {"common.complete": "Done."}
 
 # Names that are the same everywhere, descriptions for programmers, and what is said to whoever runs the server.
-ENGLISH = ("TITLE", "API", "MODEL_NAMES", "RUNNING", "CANNOT_START")
+ENGLISH = (
+    *("TITLE", "API", "MODEL_NAMES", "RUNNING", "CANNOT_START"),
+    *("TOOL", "TOOL_ARGUMENTS", "NOT_A_DATA_URL", "NO_TOOL", "NO_ARGUMENT", "OTHER_ORIGIN"),
+)
