@@ -8,6 +8,7 @@ import gradio as gr
 from gradio.themes.utils.colors import Color
 
 CSS = Path(__file__).parent / "static" / "page.css"
+MANY_CSS = CSS.with_name("many.css")
 
 _ACCENT = Color(
     "#eef7f5",
