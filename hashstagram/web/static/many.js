@@ -104,7 +104,7 @@ function add(files) {
     row.picture = make("canvas", { width: 1, height: 1, "aria-hidden": "true" });
     row.hashtags = make("td");
     const name = make("span", { className: "name", dir: "auto" }, file.name);
-    row.element = make("tr", {}, make("th", { scope: "row" }, row.picture, name), row.hashtags);
+    row.element = make("tr", {}, make("th", { scope: "row" }, make("div", { className: "photo" }, row.picture, name)), row.hashtags);
     parts.body.append(row.element);
     rows.push(row);
     set(row, "waiting");
@@ -125,13 +125,21 @@ function set(row, state, detail = say(`many_${state}`)) {
   row.element.setAttribute("aria-busy", String(state === "looking"));
   const said = [make("span", { className: "said" }, state === "done" ? say("many_no_tag") : detail)];
   if (state === "done" && detail.hashtags.length) {
-    const list = make("ul");
-    for (const { tag, kind } of detail.hashtags) list.append(make("li", { className: kind }, `#${tag}`));
-    said.splice(0, 1, list, button(say("many_copy"), () => copy(row), named(say("many_copy"), row)));
+    said.splice(0, 1, chips(detail.hashtags), button(say("copy"), () => copy(row), named(say("copy"), row)));
   }
-  if (state === "failed") said.push(button(say("many_retry"), () => retry(row), named(say("many_retry"), row)));
+  if (state === "failed") said.push(button(say("again"), () => retry(row), named(say("again"), row)));
   row.hashtags.replaceChildren(make("div", { className: "found" }, ...said));
   show();
+}
+
+// What is seen in the photo, and what is written with it, apart from each other.
+function chips(hashtags) {
+  const lists = [];
+  for (const [kind, label] of [["visible", say("seen")], ["companion", say("written_with")]]) {
+    const tags = hashtags.filter((hashtag) => hashtag.kind === kind).map(({ tag }) => make("li", {}, `#${tag}`));
+    if (tags.length) lists.push(make("ul", { className: kind, "aria-label": label }, ...tags));
+  }
+  return make("div", { className: "chips" }, ...lists);
 }
 
 const named = (text, row) => ({ "aria-label": `${text}: ${row.file.name}` });
@@ -155,11 +163,11 @@ async function copy(row) {
   const line = row.answer.hashtags.slice(0, CAPTION).map(({ tag }) => `#${tag}`).join(" ");
   try {
     await navigator.clipboard.writeText(line);
-    tell(say("many_copied", { line }));
+    tell(`${say("copied")}: ${line}`);
   } catch {
     // Without HTTPS there is no clipboard: the tags are selected, and the keyboard copies them.
-    getSelection().selectAllChildren(row.hashtags.querySelector("ul"));
-    tell(say("many_selected"));
+    getSelection().selectAllChildren(row.hashtags.querySelector(".chips"));
+    tell(say("copy_by_keyboard"));
   }
 }
 
