@@ -100,10 +100,18 @@ def script() -> str:
     return f"const LANGUAGE = {json.dumps(current())};\nconst TEXTS = {json.dumps(told, indent=1)};\n{functions}"
 
 
+class Sentence(str):
+    """A value that is said in the visitor's language itself, such as a model's description."""
+
+    __slots__ = ()
+
+
 class _Formatter(string.Formatter):
-    """Numbers as people write them."""
+    """Puts values in: sentences translated, numbers as people write them."""
 
     def format_field(self, value: Any, format_spec: str) -> Any:
+        if isinstance(value, Sentence):
+            value = translated(value)
         text = super().format_field(value, format_spec)
         if isinstance(value, int | float) and current() in _SEPARATORS:
             thousands, decimals = _SEPARATORS[current()]
