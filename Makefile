@@ -88,5 +88,5 @@ $(JAVASCRIPT)/node_modules/.installed: $(wildcard $(JAVASCRIPT)/package-lock.jso
 	@if command -v npm >/dev/null; then \
 		npm ci --prefix $(JAVASCRIPT) --no-audit --no-fund && touch $@; \
 	else \
-		echo "npm is not installed: the test of the JavaScript client will be skipped."; \
+		echo "npm is not installed: the tests of the JavaScript client and of accessibility will be skipped."; \
 	fi
