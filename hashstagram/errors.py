@@ -16,18 +16,22 @@ get is raised as a template and its values:
     raise PhotoTooLarge("This photo has {pixels:,} pixels; at most {most:,} are accepted.", pixels=size, most=limit)
 """
 
+import string
+from typing import Any
+
 
 class HashStagramError(Exception):
     """Base of all errors that HashStagram raises on purpose.
 
     `sentence` is what was wrong, in English, with a place for each of the `values` as `str.format` has them; without
-    values it is taken as it stands. `str(error)` is the whole sentence.
+    values it is taken as it stands. `str(error)` is the whole sentence. What it quotes (`!r`) somebody gave, and
+    the beginning of that will do.
     """
 
     def __init__(self, sentence: str, /, **values: object) -> None:
-        super().__init__(sentence.format(**values) if values else sentence)
         self.sentence = sentence
-        self.values = values
+        self.values = _shortened(sentence, values)
+        super().__init__(sentence.format(**self.values) if values else sentence)
 
 
 class PhotoError(HashStagramError):
@@ -57,3 +61,22 @@ class SettingError(HashStagramError):
 
 class DataError(HashStagramError):
     """A training folder is not in HARRISON's layout."""
+
+
+class _Cut(str):
+    """The beginning of something that was no text, which is shown without quotes."""
+
+    __repr__ = str.__str__
+
+
+def shortened(value: object) -> Any:
+    """A value for a sentence that repeats what a stranger sent: at most the first 60 letters."""
+    text = value if isinstance(value, str) else repr(value)
+    if len(text) <= 60:
+        return value
+    return f"{text[:50]}…" if isinstance(value, str) else _Cut(f"{text[:50]}…")
+
+
+def _shortened(sentence: str, values: dict[str, object]) -> dict[str, object]:
+    quoted = {field for _, field, _, conversion in string.Formatter().parse(sentence) if conversion == "r"}
+    return {name: shortened(value) if name in quoted else value for name, value in values.items()}

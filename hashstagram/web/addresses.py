@@ -12,6 +12,7 @@ HASHTAGS = "/api/v1/hashtags"
 EXPORT = "/api/v1/export"
 SPECIFICATION = "/api/v1/openapi.json"
 METRICS = "/metrics"
+MCP = "/gradio_api/mcp"
 UPLOAD = "/gradio_api/upload"
 FILE = "/gradio_api/file="
 JOIN = "/gradio_api/queue/join"
@@ -25,15 +26,21 @@ NAMED_CALL = f"/gradio_api/call/v2/{calls.EVENT}"
 ANSWERS = (f"{CALL}/{{event}}", f"{NAMED_CALL}/{{event}}")
 # Streams that go on for as long as somebody listens.
 UNENDING = ("/gradio_api/heartbeat/{session}", "/gradio_api/upload_progress")
+# What is more than read, or ours to describe: the methods that it answers.
+METHODS = {
+    SPECIFICATION: ("GET", "HEAD"),
+    **dict.fromkeys((HASHTAGS, EXPORT, UPLOAD, JOIN, CANCEL, RESET, CALL, NAMED_CALL, MCP), ("POST",)),
+}
 # What is asked or sent on behalf of a photo.
-FOR_PHOTOS = (HASHTAGS, UPLOAD, JOIN, EVENTS, CALL, NAMED_CALL, *ANSWERS)
+FOR_PHOTOS = (HASHTAGS, MCP, UPLOAD, JOIN, EVENTS, CALL, NAMED_CALL, *ANSWERS)
 
 _PLAIN = ("/", "/robots.txt", "/manifest.json", "/favicon.ico", "/theme.css", "/healthz", "/readyz", METRICS)
 _GRADIOS = ("/gradio_api/theme.css", "/gradio_api/queue/status")
 _EXACT = (*_PLAIN, HASHTAGS, EXPORT, SPECIFICATION, UPLOAD, JOIN, EVENTS, CANCEL, *_GRADIOS)
+_SLASHED = ("/config", "/gradio_api/info", "/gradio_api/app_id", RESET, CALL, NAMED_CALL, MCP)
 _PATTERNS = {
     **{name: re.escape(name) for name in _EXACT},
-    **{name: f"{name}/?" for name in ("/config", "/gradio_api/info", "/gradio_api/app_id", RESET, CALL, NAMED_CALL)},
+    **{name: f"{name}/?" for name in _SLASHED},
     **{f"{folder}/{{file}}": f"{folder}/.+" for folder in ("/assets", "/static", "/site")},
     **{name: name.replace("{event}", "[^/]+") for name in ANSWERS},
     **{name: name.replace("{session}", "[^/]+") for name in UNENDING},

@@ -5,8 +5,8 @@ visitors did. Only those listed here are answered, so an upgrade opens nothing b
 between strangers and Gradio; behind nginx this is the second line.
 """
 
+import re
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -17,11 +17,13 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hashstagram.errors import shortened
 from hashstagram.web import addresses, calls, texts
-from hashstagram.web.bodies import Form, answer_unread, read, replay
+from hashstagram.web.bodies import Form, answer_unread, read, replay, written_bytes
 from hashstagram.web.environment import Settings
 from hashstagram.web.janitor import Janitor
-from hashstagram.web.problems import problem, refusal
+from hashstagram.web.languages import said
+from hashstagram.web.problems import assistant_problem, problem
 from hashstagram.web.service import Busy, Service
 
 _JSON_BYTES = 64 * 1024
@@ -72,11 +74,22 @@ class Guard:
         self._janitor = janitor
         self._settings = settings
         self._form_bytes = photo_bytes + _FORM_BYTES
-        self._megabytes = f"{photo_bytes / 2**20:.3g}"
+        self._written_bytes = written_bytes(photo_bytes)
+        ways = {addresses.METRICS: settings.metrics, addresses.MCP: settings.mcp}
+        self._shut = [name for name, is_open in ways.items() if not is_open]
+        self._megabytes = photo_bytes / 2**20
         self._files = f"{addresses.FILE}{settings.uploads}/"
         self._uploads = settings.uploads.resolve()
+        siblings = re.escape(str(self._uploads.parent / "hashstagram-"))
+        self._upload = re.compile(rf"(?:{re.escape(str(self._uploads))}|{siblings}\d+)/.", re.DOTALL)
         ancestors = "https://huggingface.co https://*.hf.space" if settings.space else "'none'"
         self._headers = _HEADERS | {"Content-Security-Policy": _CONTENT_SECURITY + ancestors}
+        self._bodies: dict[str, ASGIApp] = {
+            addresses.UPLOAD: self._answer_form,
+            addresses.HASHTAGS: self._answer_form,
+            addresses.MCP: self._answer_form,
+            addresses.EXPORT: self._answer_list,
+        }
         self._checks: dict[str, Callable[[bytes], None]] = {
             addresses.JOIN: partial(calls.check_page_call, demo=demo),
             addresses.CANCEL: calls.check_other,
@@ -94,29 +107,65 @@ class Guard:
             await send({"type": "websocket.close"})  # nothing here speaks it
             return
         path, method, name = scope["path"], scope["method"], addresses.name(scope["path"])
+        if name in self._shut:
+            name = None
         scope = {**scope, "headers": self._trusted(scope["headers"])}
         send = partial(self._send, path, send)
-        if self._service.draining.begun and self._new(scope, name):
-            await answer_unread(self._ending(path), receive, send)
-            return
-        draining, for_photo = self._service.draining, name in addresses.FOR_PHOTOS
-        with nullcontext() if name in addresses.UNENDING else draining.held(for_photo=for_photo):
-            if method == "POST" and name in self._checks:
+        draining = self._service.draining
+        # Before anything is held: what is refused keeps no server that is about to end.
+        if response := self._closed(path, method, name) or self._elsewhere(scope, name):
+            await answer_unread(response, receive, send)
+        elif method == "POST" and name in self._checks:
+            with draining.held(for_photo=False):
                 await self._answer_call(scope, receive, send, self._checks[name])
-            elif method == "POST" and name == addresses.EXPORT:
-                await self._answer_list(scope, receive, send)
-            elif method == "POST" and (name == addresses.UPLOAD or path.startswith(_API)):
-                await self._answer_form(scope, receive, send)
-            elif path.startswith(_API) or (method in _READING and self._open(path, name)):
-                await self._app(scope, receive, send)
-            else:
-                response = _refusal(path, HTTPStatus.NOT_FOUND, "not_found", texts.NOT_FOUND_HERE)
-                await response(scope, receive, send)
+        elif name in addresses.UNENDING:
+            await self._app(scope, receive, send)
+        else:
+            answer = self._bodies.get(name or "", self._app) if method == "POST" else self._app
+            with draining.held(for_photo=name in addresses.FOR_PHOTOS):
+                await answer(scope, receive, send)
+
+    def _closed(self, path: str, method: str, name: str | None) -> Response | None:
+        """The answer where there is nothing, or nothing for this method."""
+        allowed = addresses.METHODS.get(name or "")
+        if path.startswith(_API) and allowed is None:
+            where = addresses.SPECIFICATION
+            return _refusal(path, HTTPStatus.NOT_FOUND, "not_found", texts.NOT_FOUND, specification=where)
+        if allowed is None:
+            if method in _READING and self._open(path, name):
+                return None
+            return _refusal(path, HTTPStatus.NOT_FOUND, "not_found", texts.NOT_FOUND_HERE)
+        # Browsers ask with OPTIONS whether a page from elsewhere may call; Gradio says so.
+        if method in allowed or (method == "OPTIONS" and not path.startswith(_API)):
+            return None
+        values = {"method": shortened(method), "allowed": allowed[0]}
+        response = _refusal(path, HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", texts.WRONG_METHOD, **values)
+        response.headers["Allow"] = ", ".join(allowed)
+        return response
 
     def _open(self, path: str, name: str | None) -> bool:
         if path.startswith(addresses.FILE):
             return path.startswith(self._files)
-        return name is not None and (name != addresses.METRICS or self._settings.metrics)
+        return name is not None
+
+    def _elsewhere(self, scope: Scope, name: str | None) -> Response | None:
+        """The answer to a photo that this server takes no more, and to whoever waits for one that it never saw.
+
+        nginx then asks the next process: a visitor whose own was away for a moment has his photo there.
+        """
+        path, ending = scope["path"], self._service.draining.begun
+        if ending and scope["method"] == "POST" and name in (addresses.UPLOAD, addresses.HASHTAGS, addresses.MCP):
+            return self._ending(path)
+        pending = self._demo._queue.pending_event_ids_session
+        if name == addresses.EVENTS:
+            here = bool(pending.get(QueryParams(scope["query_string"]).get("session_hash", "")))
+        elif name in addresses.ANSWERS:
+            here = any(path.rpartition("/")[2] in events for events in pending.values())
+        else:
+            return None
+        if here:
+            return None
+        return self._ending(path) if ending else _refusal(path, HTTPStatus.NOT_FOUND, "not_found", texts.NO_CALL)
 
     def _trusted(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Without what would make Gradio believe that it is another server. On a Space the platform sends its name."""
@@ -127,54 +176,50 @@ class Guard:
             if name not in (b"x-gradio-server", b"x-forwarded-host") or (name == b"x-forwarded-host" and value == host)
         ]
 
-    def _new(self, scope: Scope, name: str | None) -> bool:
-        """Whether a request brings a new photo, or asks for the answer to one that is not here."""
-        pending = self._demo._queue.pending_event_ids_session
-        if name == addresses.EVENTS:
-            return not pending.get(QueryParams(scope["query_string"]).get("session_hash", ""))
-        if name in addresses.ANSWERS:
-            event = scope["path"].rpartition("/")[2]
-            return not any(event in events for events in pending.values())
-        return scope["method"] == "POST" and name in (addresses.UPLOAD, addresses.HASHTAGS)
-
     def _ending(self, path: str) -> Response:
         self._service.metrics.refused("ending")
         return _refusal(path, HTTPStatus.SERVICE_UNAVAILABLE, "ending", texts.ENDING, retry_after=_AWAY_SECONDS)
 
-    def _uploaded(self, body: bytes) -> bool:
-        """Whether all photos of a call lie here."""
+    def _missing(self, body: bytes) -> str | None:
+        """What is to be said of the photos of a call that do not lie here; None where all do."""
         try:
             paths = [Path(path).resolve() for path in calls.files(body)]
-            return all(path.is_relative_to(self._uploads) and path.is_file() for path in paths)
+            gone = [path for path in paths if not (path.is_relative_to(self._uploads) and path.is_file())]
         except (OSError, ValueError):
-            return False  # no name that a file can have
+            return texts.NOT_UPLOADED  # no name that a file can have
+        if not gone:
+            return None
+        # By the name alone, which may be another process's: nobody learns here which files there are.
+        return texts.EXPIRED if all(self._upload.match(str(path)) for path in gone) else texts.NOT_UPLOADED
 
     async def _answer_call(self, scope: Scope, receive: Receive, send: Send, check: Callable[[bytes], None]) -> None:
-        path = scope["path"]
         body = await read(receive, _JSON_BYTES)
         if body is None:
-            sentence = texts.TOO_LARGE.format(limit=_JSON_BYTES)
-            response = _refusal(path, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", sentence)
+            await _too_large(scope["path"], _JSON_BYTES)(scope, receive, send)
+        elif response := self._refused_call(scope["path"], body, check):
+            await response(scope, receive, send)
         else:
-            try:
-                check(body)
-            except calls.Refusal as error:
-                response = _refusal(path, error.status, "malformed", error.sentence)
-            else:
-                if not self._service.draining.begun or self._uploaded(body):
-                    await self._app(scope, replay(body, receive), send)
-                    return
-                response = self._ending(path)
-        await response(scope, receive, send)
+            with self._service.draining.held(for_photo=True):
+                await self._app(scope, replay(body, receive), send)
+
+    def _refused_call(self, path: str, body: bytes, check: Callable[[bytes], None]) -> Response | None:
+        """The answer to a call that makes no sense here."""
+        try:
+            check(body)
+        except calls.Refusal as error:
+            return _refusal(path, HTTPStatus.BAD_REQUEST, "malformed", said(error))
+        if (sentence := self._missing(body)) is None:
+            return None
+        if self._service.draining.begun:
+            return self._ending(path)
+        return _refusal(path, HTTPStatus.NOT_FOUND, "no_photo", sentence)
 
     async def _answer_list(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await read(receive, _LIST_BYTES)
-        if body is not None:
+        if body is None:
+            await _too_large(scope["path"], _LIST_BYTES)(scope, receive, send)
+        else:
             await self._app(scope, replay(body, receive), send)
-            return
-        sentence = texts.TOO_LARGE.format(limit=_LIST_BYTES)
-        response = _refusal(scope["path"], HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", sentence)
-        await response(scope, receive, send)
 
     async def _answer_form(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the form on as it arrives, up to the limit; or say at once that there is no room for a photo."""
@@ -183,8 +228,9 @@ class Guard:
             await answer_unread(response, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "0")
-        form = Form(receive, send, self._form_bytes)
-        if announced.isdecimal() and int(announced) > self._form_bytes:
+        limit = self._written_bytes if path.startswith(addresses.MCP) else self._form_bytes
+        form = Form(receive, send, limit)
+        if announced.isdecimal() and int(announced) > limit:
             form.too_large = True
         else:
             try:
@@ -198,8 +244,8 @@ class Guard:
                     self._janitor.arrived(form.size)
         if form.too_large:
             self._service.metrics.refused("photo_too_large")
-            sentence = texts.PHOTO_TOO_LARGE.format(megabytes=self._megabytes)
-            response = _refusal(path, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "photo_too_large", sentence)
+            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            response = _refusal(path, status, "photo_too_large", texts.PHOTO_TOO_LARGE, megabytes=self._megabytes)
             await answer_unread(response, receive, send)
 
     def _no_room(self, path: str) -> Response | None:
@@ -208,12 +254,13 @@ class Guard:
             self._service.metrics.refused("no_room")
             status = HTTPStatus.SERVICE_UNAVAILABLE
             return _refusal(path, status, "no_room", texts.BUSY, retry_after=_NO_ROOM_SECONDS)
-        if path == addresses.HASHTAGS:
+        if path == addresses.HASHTAGS or path.startswith(addresses.MCP):
             try:
                 self._service.check_room()
             except Busy as busy:
                 self._service.metrics.refused("busy")
-                return refusal(busy)
+                status, wait = HTTPStatus.SERVICE_UNAVAILABLE, busy.retry_after
+                return _refusal(path, status, "busy", texts.BUSY, retry_after=wait)
         return None
 
     async def _send(self, path: str, send: Send, message: Message) -> None:
@@ -231,11 +278,20 @@ class Guard:
         await send(message)
 
 
-def _refusal(path: str, status: HTTPStatus, code: str, sentence: str, *, retry_after: int | None = None) -> Response:
+def _too_large(path: str, limit: int) -> Response:
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return _refusal(path, status, "too_large", texts.TOO_LARGE, limit=limit)
+
+
+def _refusal(
+    path: str, status: HTTPStatus, code: str, sentence: str, /, *, retry_after: int | None = None, **values: object
+) -> Response:
     """A refusal as whoever asks this address reads it: our API, a client's upload, or a client's call."""
     headers = None if retry_after is None else {"Retry-After": str(retry_after)}
     if path.startswith(_API):
-        return problem(status, code, sentence, headers)
+        return problem(status, code, sentence, headers, **values)
     if path == addresses.UPLOAD:
-        return PlainTextResponse(sentence, status, headers)
-    return JSONResponse({"detail": sentence}, status, headers)
+        return PlainTextResponse(said(sentence, **values), status, headers)
+    if path.startswith(addresses.MCP):
+        return assistant_problem(status, sentence, headers, **values)
+    return JSONResponse({"detail": said(sentence, **values)}, status, headers)

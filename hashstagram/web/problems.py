@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from hashstagram import HashStagramError, PhotoError, PhotoTooLarge, PhotoUnsupported, SettingError
 from hashstagram.web import texts
+from hashstagram.web.languages import said
 from hashstagram.web.service import Busy, Gone
 
 # The first that fits counts.
@@ -36,7 +37,7 @@ MEANINGS = {
     400: "The request cannot be understood, has no photo, or its photo is empty or damaged.",
     413: "The photo has too many bytes or pixels.",
     415: "The file is not a photo of a kind that is read here.",
-    422: "There is no such model, or a number is out of range.",
+    422: "There is no such model or tag, or a value cannot be used.",
     500: "Something went wrong here.",
     503: "Too many photos are waiting, or the server is about to end.",
 }
@@ -49,14 +50,19 @@ class Problem(BaseModel):
     message: str
 
 
-def problem(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The answer that says so."""
-    return JSONResponse({"code": code, "message": message}, status, headers)
+def problem(
+    status: int, code: str, sentence: str, /, headers: Mapping[str, str] | None = None, **values: object
+) -> JSONResponse:
+    """The answer that says so, in the visitor's language: a `sentence` with its `values`."""
+    return JSONResponse({"code": code, "message": said(sentence, **values)}, status, headers)
 
 
-def assistant_problem(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def assistant_problem(
+    status: int, sentence: str, /, headers: Mapping[str, str] | None = None, **values: object
+) -> JSONResponse:
     """The answer that says so to an assistant: an error of JSON-RPC, whose codes these are."""
-    error = {"code": -32600 if status < HTTPStatus.INTERNAL_SERVER_ERROR else -32603, "message": message}
+    code = -32600 if status < HTTPStatus.INTERNAL_SERVER_ERROR else -32603
+    error = {"code": code, "message": said(sentence, **values)}
     return JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, status, headers)
 
 
@@ -80,13 +86,16 @@ def refusal(error: HashStagramError) -> JSONResponse:
     """The answer to a photo that gets no hashtags."""
     status, code = kind(error)
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Busy) else None
-    return problem(status, code, str(error), headers)
+    return problem(status, code, error.sentence, headers, **error.values)
 
 
-def add_handlers(app: FastAPI, ranges: Mapping[str, tuple[int, int]], count: Callable[[str], None]) -> None:
+def add_handlers(
+    app: FastAPI, settings: Mapping[str, tuple[str, Mapping[str, int]]], count: Callable[[str], None]
+) -> None:
     """Answer every failure this way, and `count` the photos' ones by their codes.
 
-    `ranges` are the whole numbers that forms may hold, by their names.
+    `settings` are the fields of forms that hold no text, by their names: what is said about a value that cannot be
+    used, and which values can.
     """
 
     async def refused(request: Request, error: Exception) -> Response:
@@ -101,11 +110,11 @@ def add_handlers(app: FastAPI, ranges: Mapping[str, tuple[int, int]], count: Cal
         assert isinstance(error, RequestValidationError)  # noqa: S101 - what this handler is registered for
         for fault in error.errors():
             field = str(fault["loc"][-1])
-            if field in ranges:
-                least, most = ranges[field]
-                message = texts.NOT_A_NUMBER.format(name=field, value=fault["input"], least=least, most=most)
+            if field in settings:
+                sentence, wanted = settings[field]
                 count("setting_invalid")
-                return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "setting_invalid", message)
+                values = {"name": field, "value": fault["input"], **wanted}
+                return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "setting_invalid", sentence, **values)
         return problem(HTTPStatus.BAD_REQUEST, "no_photo", texts.NO_PHOTO_FIELD)
 
     async def failed(request: Request, error: Exception) -> Response:

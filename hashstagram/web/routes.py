@@ -11,17 +11,24 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from hashstagram import Choice
-from hashstagram.web import texts
+from hashstagram.choice import DEFAULT, MAX_TOP_K
+from hashstagram.vocabulary import split_tags
+from hashstagram.web import languages, texts
 from hashstagram.web.addresses import HASHTAGS, METRICS, SPECIFICATION
+from hashstagram.web.exports import export_route
+from hashstagram.web.languages import said
 from hashstagram.web.metrics import CONTENT_TYPE
 from hashstagram.web.problems import add_handlers, described
 from hashstagram.web.service import Answer, Service
 
 _STATIC = Path(__file__).parent / "static"
-_METHODS = {HASHTAGS: "POST", SPECIFICATION: "GET"}
-_EVERY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-_TOP_K = (1, 30)
-_COMPANIONS = (0, 30)
+_SETTINGS: dict[str, tuple[str, dict[str, int]]] = {
+    "top_k": (texts.NOT_A_NUMBER, {"least": 1, "most": MAX_TOP_K}),
+    "companions": (texts.NOT_A_NUMBER, {"least": 0, "most": MAX_TOP_K}),
+    "min_confidence": (texts.NOT_A_SHARE, {}),
+    "platform_tags": (texts.NOT_A_SWITCH, {}),
+    "variety": (texts.NOT_A_SWITCH, {}),
+}
 
 
 class HashtagBody(BaseModel):
@@ -29,10 +36,13 @@ class HashtagBody(BaseModel):
 
     tag: str = Field(examples=["dog"])
     confidence: float = Field(ge=0, le=1, description="Calibrated: of the tags with 0.8, about 8 in 10 are right.")
+    kind: Literal["visible", "companion"] = Field(
+        description="Whether the tag is seen in the photo, or written with what is seen."
+    )
 
 
 class HashtagsBody(BaseModel):
-    """The answer for one photo: tags seen in it, the surest first, then tags that are written with those."""
+    """The answer for one photo: tags that are always to come, tags seen in it, tags that are written with those."""
 
     model: str = Field(description="The model that answered.", examples=["hashnet"])
     hashtags: list[HashtagBody]
@@ -40,7 +50,7 @@ class HashtagsBody(BaseModel):
     @classmethod
     def of(cls, answer: Answer) -> "HashtagsBody":
         """The body that says this answer."""
-        tags = [HashtagBody(tag=tag.tag, confidence=round(tag.confidence, 6)) for tag in answer.hashtags]
+        tags = [HashtagBody(tag=tag.tag, confidence=round(tag.confidence, 6), kind=tag.kind) for tag in answer.hashtags]
         return cls(model=answer.model, hashtags=tags)
 
 
@@ -53,19 +63,12 @@ class StateBody(BaseModel):
 def add_routes(app: FastAPI, service: Service, examples: Sequence[Path] = ()) -> None:
     """Declare all routes of ours. They come before the page, which would answer every address."""
     app.include_router(_api(service))
+    app.include_router(export_route(service))
     app.include_router(_health(service))
     app.include_router(_metrics(service))
     app.include_router(_files(examples))
 
-    @app.api_route("/api/{path:path}", methods=_EVERY_METHOD, include_in_schema=False)
-    async def unknown(request: Request) -> None:
-        allowed = _METHODS.get(request.url.path)
-        if allowed is None:
-            raise HTTPException(HTTPStatus.NOT_FOUND, texts.NOT_FOUND.format(specification=SPECIFICATION))
-        message = texts.WRONG_METHOD.format(method=request.method, allowed=allowed)
-        raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, message, {"Allow": allowed})
-
-    add_handlers(app, {"top_k": _TOP_K, "companions": _COMPANIONS}, service.metrics.refused)
+    add_handlers(app, _SETTINGS, service.metrics.refused)
 
 
 def _api(service: Service) -> APIRouter:
@@ -81,18 +84,41 @@ def _api(service: Service) -> APIRouter:
         request: Request,
         photo: Annotated[UploadFile, File(description="JPEG, PNG, WebP, HEIC, AVIF, GIF, TIFF or BMP.")],
         model: Annotated[str | None, Form(description="Which network answers; the best one if not given.")] = None,
-        top_k: Annotated[int, Form(ge=_TOP_K[0], le=_TOP_K[1], description="How many hashtags.")] = 5,
+        top_k: Annotated[int, Form(ge=1, le=MAX_TOP_K, description="How many hashtags.")] = DEFAULT.top_k,
+        min_confidence: Annotated[
+            float, Form(ge=0, le=1, description="Tags that are less sure than this do not come.")
+        ] = DEFAULT.min_confidence,
+        exclude: Annotated[
+            list[str], Form(description="Tags that do not come: commas or spaces between them, or a field for each.")
+        ] = [],  # noqa: B006 - FastAPI copies it
+        always: Annotated[
+            list[str], Form(description="Tags that come first, whatever the photo shows; written as in exclude.")
+        ] = [],  # noqa: B006
+        platform_tags: Annotated[
+            bool, Form(description="Whether tags about the platform, such as instagood, may come.")
+        ] = DEFAULT.platform_tags,
         companions: Annotated[
             int,
             Form(
-                ge=_COMPANIONS[0],
-                le=_COMPANIONS[1],
+                ge=0,
+                le=MAX_TOP_K,
                 description="How many of them, half at most, may be tags that are only written with what is seen.",
             ),
-        ] = 2,
+        ] = DEFAULT.companions,
+        variety: Annotated[
+            bool, Form(description="Whether near-synonyms, such as sea and ocean, take two of five places at most.")
+        ] = DEFAULT.variety,
     ) -> HashtagsBody:
         """Stateless: the photo is gone when the answer is there."""
-        choice = Choice(top_k=top_k, companions=companions)
+        choice = Choice(
+            top_k=top_k,
+            min_confidence=min_confidence,
+            exclude=split_tags(" ".join(exclude)),
+            always=split_tags(" ".join(always)),
+            platform_tags=platform_tags,
+            companions=companions,
+            variety=variety,
+        )
         answer = await service.recommend(await photo.read(), model, choice, gone=request.is_disconnected)
         request.state.model = answer.model  # for the access log
         return HashtagsBody.of(answer)
@@ -141,15 +167,20 @@ def _metrics(service: Service) -> APIRouter:
 def _files(examples: Sequence[Path]) -> APIRouter:
     """The page's own files, each under its name: no path is ever made from an address."""
     router = APIRouter(include_in_schema=False)
-    files = {name: _STATIC / name for name in ("page.js", "icon.svg")}
+    files = {name: _STATIC / name for name in ("page.js", "many.js", "icon.svg")}
     for example in examples:
         files[f"examples/{example.name}"] = example
         files["examples/CREDITS.md"] = example.parent / "CREDITS.md"
 
+    @router.api_route("/site/texts.js", methods=["GET", "HEAD"])
+    async def scripts_texts() -> Response:
+        headers = {"Cache-Control": "public, max-age=3600"}
+        return Response(languages.script(), media_type="text/javascript", headers=headers)
+
     @router.api_route("/site/{name:path}", methods=["GET", "HEAD"])
     async def site(name: str) -> FileResponse:
         if name not in files:
-            raise HTTPException(HTTPStatus.NOT_FOUND, texts.NOT_FOUND.format(specification=SPECIFICATION))
+            raise HTTPException(HTTPStatus.NOT_FOUND, said(texts.NOT_FOUND, specification=SPECIFICATION))
         kind = "text/plain; charset=utf-8" if name.endswith(".md") else None
         return FileResponse(files[name], media_type=kind, headers={"Cache-Control": "public, max-age=3600"})
 

@@ -54,35 +54,69 @@ def test_an_uploaded_photo_is_answered(small_server: Server, jpeg: Path) -> None
     assert len(data[0]["confidences"]) == 5
 
 
-def test_a_file_elsewhere_is_not_copied_to_where_it_could_be_fetched(small_server: Server, elsewhere: Path) -> None:
-    event, _ = recommend(small_server, {"path": str(elsewhere), "meta": UPLOADED})
+def test_a_file_elsewhere_is_neither_looked_at_nor_copied_to_where_it_could_be_fetched(
+    small_server: Server, elsewhere: Path
+) -> None:
+    before = small_server.said()
+    for photo in ({"path": str(elsewhere), "meta": UPLOADED}, {"path": str(elsewhere)}):
+        answer = small_server.post(CALL, json={"data": [photo, "hashnet", 5]})
 
-    assert event == "error"
+        assert answer.status_code == 404
+        assert answer.json() == {
+            "detail": "Only a photo that was uploaded here can be used. Please upload it first.",
+        }
     assert copies(small_server, elsewhere) == []
-
-
-def test_a_file_elsewhere_is_not_looked_at(small_server: Server, elsewhere: Path) -> None:
-    event, data = recommend(small_server, {"path": str(elsewhere)})
-
-    assert event == "error"
-    assert data["error"] == "Only a photo that was uploaded here can be used. Please upload it first."
-    assert copies(small_server, elsewhere) == []
+    assert small_server.said() == before
 
 
 def test_nobody_learns_which_files_exist(small_server: Server, elsewhere: Path) -> None:
     there, missing = str(elsewhere), str(elsewhere.with_name("missing.png"))
     back = f"{small_server.uploads}/../../{elsewhere.name}"
 
-    answers = [recommend(small_server, {"path": path}) for path in (there, missing, back)]
+    answers = [
+        small_server.post(CALL, json={"data": [{"path": path}, "hashnet", 5]})
+        for path in (there, missing, back, "/a\0b.png", "/" + "a" * 5000)
+    ]
 
-    assert answers[0] == answers[1] == answers[2]
+    assert len({(answer.status_code, answer.text) for answer in answers}) == 1
 
 
-def test_a_photo_that_was_deleted_is_asked_for_again(small_server: Server) -> None:
-    event, data = recommend(small_server, {"path": f"{small_server.uploads}/0123/photo.jpg"})
+@pytest.mark.parametrize("process", ["7860", "own"])
+def test_a_photo_that_was_deleted_is_asked_for_again(small_server: Server, process: str) -> None:
+    # Behind nginx the last process that is asked need not be the one that had it.
+    folder = small_server.uploads if process == "own" else small_server.uploads.parent / f"hashstagram-{process}"
+    answer = small_server.post(CALL, json={"data": [{"path": f"{folder}/0123/photo.jpg"}, "hashnet", 5]})
 
-    assert event == "error"
-    assert data["error"].startswith("That photo is no longer here")
+    assert answer.status_code == 404
+    assert answer.json()["detail"].startswith("That photo is no longer here")
+
+
+@pytest.mark.parametrize("address", ["/gradio_api/queue/data?session_hash=0a1b", f"{CALL}/0a1b", f"{NAMED}/0a1b"])
+def test_who_waits_for_the_answer_to_no_photo_is_told_so(small_server: Server, address: str) -> None:
+    answer = small_server.get(address)
+
+    assert answer.status_code == 404
+    assert answer.json()["detail"].startswith("There is no photo here whose answer would come at this address.")
+
+
+def test_an_answer_is_given_once(small_server: Server, jpeg: Path) -> None:
+    photo = {"path": small_server.upload(jpeg.read_bytes()), "meta": UPLOADED}
+    event_id = small_server.post(CALL, json={"data": [photo, "hashnet", 5]}).json()["event_id"]
+
+    assert result(small_server, event_id)[0] == "complete"
+    assert small_server.get(f"{CALL}/{event_id}").status_code == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "TRACE", "X" * 100])
+@pytest.mark.parametrize("path", [JOIN, CALL, "/gradio_api/upload"])
+def test_calls_and_uploads_say_which_method_they_want(small_server: Server, path: str, method: str) -> None:
+    answer = small_server.request(method, path)
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    said = answer.text if path.endswith("upload") else answer.json()["detail"]
+    assert said.startswith("This address does not answer ")
+    assert said.endswith(". It answers POST.")
+    assert len(said) < 150
 
 
 def pictures_in_requests() -> Iterator[dict[str, object]]:
@@ -368,7 +402,7 @@ def cut_off(server: Server) -> None:
 def test_the_log_names_no_photo_and_no_visitor(small_server: Server, jpeg: Path) -> None:
     path = small_server.upload(jpeg.read_bytes(), "grandmother.jpg")
     recommend(small_server, {"path": path, "meta": UPLOADED})
-    recommend(small_server, {"path": str(jpeg)})
+    small_server.post(CALL, json={"data": [{"path": str(jpeg)}, "hashnet", 5]})
     small_server.post("/api/v1/hashtags", files={"photo": ("grandmother.jpg", io.BytesIO(b"words"))})
 
     said = small_server.said()
