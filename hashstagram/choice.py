@@ -25,11 +25,34 @@ def _check_count(name: str, value: object, least: int) -> None:
     except TypeError:
         count = -1
     if isinstance(value, bool) or not least <= count <= MAX_TOP_K:
-        raise SettingError(f"{name} is {value!r}. Give a whole number from {least} to {MAX_TOP_K}.")
+        raise SettingError(
+            "{name} is {value!r}. Give a whole number from {least} to {most}.",
+            name=name,
+            value=value,
+            least=least,
+            most=MAX_TOP_K,
+        )
+
+
+def _check_share(name: str, value: object) -> None:
+    is_number = isinstance(value, int | float | np.floating) and not isinstance(value, bool)
+    if not is_number or math.isnan(value) or not 0 <= value <= 1:  # type: ignore[arg-type, operator]
+        shown = float(value) if is_number else value  # type: ignore[arg-type]
+        raise SettingError("{name} is {value!r}. Give a number from 0 to 1.", name=name, value=shown)
+
+
+def _check_switch(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise SettingError("{name} is {value!r}. Give true or false.", name=name, value=value)
+
+
+def _check_tags(name: str, value: object) -> None:
+    if isinstance(value, str) or not isinstance(value, Collection) or not all(isinstance(tag, str) for tag in value):
+        raise SettingError("{name} is {value!r}. Give a list of tags.", name=name, value=value)
 
 
 def _both(tags: list[str]) -> SettingError:
-    return SettingError(f"{', '.join(tags)} is in always and in exclude. Take it out of one of them.")
+    return SettingError("{tags} is in always and in exclude. Take it out of one of them.", tags=", ".join(tags))
 
 
 @dataclass(frozen=True)
@@ -70,26 +93,22 @@ class Choice:
     def __post_init__(self) -> None:
         _check_count("top_k", self.top_k, 1)
         _check_count("companions", self.companions, 0)
-        confidence = self.min_confidence
-        if isinstance(confidence, bool) or not isinstance(confidence, int | float | np.floating):
-            raise SettingError(f"min_confidence is {confidence!r}. Give a number from 0 to 1.")
-        if math.isnan(confidence) or not 0 <= confidence <= 1:
-            raise SettingError(f"min_confidence is {confidence:g}. Give a number from 0 to 1.")
-        for name in ("platform_tags", "variety"):
-            if not isinstance(getattr(self, name), bool):
-                raise SettingError(f"{name} is {getattr(self, name)!r}. Give true or false.")
-        for name in ("exclude", "always"):
-            tags = getattr(self, name)
-            if isinstance(tags, str) or not all(isinstance(tag, str) for tag in tags):
-                raise SettingError(f"{name} is {tags!r}. Give a list of tags.")
+        _check_share("min_confidence", self.min_confidence)
+        _check_switch("platform_tags", self.platform_tags)
+        _check_switch("variety", self.variety)
+        _check_tags("exclude", self.exclude)
+        _check_tags("always", self.always)
         object.__setattr__(self, "exclude", frozenset(map(normalised, self.exclude)))
         object.__setattr__(self, "always", tuple(dict.fromkeys(map(normalised, self.always))))
         if both := [tag for tag in self.always if tag in self.exclude]:
             raise _both(both)
         if len(self.always) > self.top_k:
             raise SettingError(
-                f"{len(self.always)} tags are always to come, but top_k is {self.top_k}. "
-                f"Raise top_k (up to {MAX_TOP_K}) or take tags out of always."
+                "{count} tags are always to come, but top_k is {top_k}. "
+                "Raise top_k (up to {most}) or take tags out of always.",
+                count=len(self.always),
+                top_k=self.top_k,
+                most=MAX_TOP_K,
             )
 
 

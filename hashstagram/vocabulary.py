@@ -98,7 +98,7 @@ class Vocabulary:
         found = {self.tags[self.index(tag)]: normalised(name) for tag, name in names.items()}
         for tag, name in found.items():
             if not _is_tag(name):
-                raise SettingError(f"{tag!r} cannot be called {name!r}. A tag is one word, without the #.")
+                raise SettingError(f"{tag!r} cannot be called {name!r}. A name is one word, without the #.")
         return replace(self, names=found)
 
     @cached_property
@@ -160,8 +160,15 @@ class Vocabulary:
         return self._groups.get(self.tags[index])
 
     def _unknown(self, tag: str) -> SettingError:
-        close = did_you_mean(normalised(tag), dict.fromkeys([*self._named, *self.tags]))
-        return SettingError(f"{tag!r} is not one of the {len(self)} tags.{close}")
+        close = close_matches(normalised(tag), dict.fromkeys([*self._named, *self.tags]))
+        if not close:
+            return SettingError("{tag!r} is not one of the {count} tags.", tag=tag, count=len(self))
+        return SettingError(
+            "{tag!r} is not one of the {count} tags. Did you mean {close}?",
+            tag=tag,
+            count=len(self),
+            close=", ".join(close),
+        )
 
 
 # People write tags one after another, with or without #, commas and spaces, in the letters of any language.
@@ -178,9 +185,14 @@ def normalised(tag: str) -> str:
     return unicodedata.normalize("NFC", tag.strip().lstrip("#\uff03").lower())
 
 
+def close_matches(name: str, known: Iterable[str]) -> list[str]:
+    """Up to three of the known names that look like this one, the closest first."""
+    return difflib.get_close_matches(name, list(known), n=3, cutoff=0.7)
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A sentence, with a space before it, that lists the close matches of a name; empty when there are none."""
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.7)
+    close = close_matches(name, known)
     return f" Did you mean {' or '.join(close)}?" if close else ""
 
 

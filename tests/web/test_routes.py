@@ -1,5 +1,6 @@
 """The stateless API and the health routes, asked over HTTP as programs and balancers ask them."""
 
+import dataclasses
 import io
 import select
 import socket
@@ -21,6 +22,7 @@ from hashstagram.web.routes import add_routes
 from hashstagram.web.service import Service
 
 API = "/api/v1/hashtags"
+SETTINGS = [setting.name for setting in dataclasses.fields(Choice)]
 
 
 def ask(server: Server, photo: bytes, name: str = "photo.jpg", **fields: object) -> httpx.Response:
@@ -57,6 +59,28 @@ def test_follows_model_top_k_and_companions(small_server: Server, small_weights:
     assert [tag["tag"] for tag in answer["hashtags"]] == [hashtag.tag for hashtag in expected]
 
 
+@pytest.mark.parametrize(
+    ("fields", "choice"),
+    [
+        ({"min_confidence": 0.3, "companions": 0}, Choice(min_confidence=0.3, companions=0)),
+        ({"exclude": "#Beach, friend  dog"}, Choice(exclude=["beach", "friend", "dog"])),
+        ({"exclude": ["beach", "friend,dog"]}, Choice(exclude=["beach", "friend", "dog"])),
+        ({"always": "#sunset#sea", "top_k": 6}, Choice(always=["sunset", "sea"], top_k=6)),
+        ({"platform_tags": "true", "companions": 9, "top_k": 20}, Choice(platform_tags=True, companions=9, top_k=20)),
+        ({"exclude": "", "always": " , ", "min_confidence": ""}, Choice()),
+    ],
+)
+def test_follows_every_setting_and_says_what_kind_each_tag_is(
+    small_server: Server, small_weights: Path, jpeg: Path, fields: dict[str, object], choice: Choice
+) -> None:
+    answer = small_server.post(API, files={"photo": ("photo.jpg", jpeg.read_bytes())}, data=fields)
+
+    expected = load_model(weights=small_weights).recommend(jpeg, choice)
+    assert [(tag["tag"], tag["kind"]) for tag in answer.json()["hashtags"]] == [
+        (hashtag.tag, hashtag.kind) for hashtag in expected
+    ]
+
+
 def test_trained_weights_give_five_different_sure_tags(server: Server, jpeg: Path) -> None:
     tags = ask(server, jpeg.read_bytes()).json()["hashtags"]
 
@@ -77,6 +101,14 @@ def test_trained_weights_give_five_different_sure_tags(server: Server, jpeg: Pat
         (picture("JPEG"), {"top_k": 31}, 422, "setting_invalid"),
         (picture("JPEG"), {"top_k": "many"}, 422, "setting_invalid"),
         (picture("JPEG"), {"companions": -1}, 422, "setting_invalid"),
+        (picture("JPEG"), {"min_confidence": 1.5}, 422, "setting_invalid"),
+        (picture("JPEG"), {"min_confidence": "nan"}, 422, "setting_invalid"),
+        (picture("JPEG"), {"min_confidence": "some"}, 422, "setting_invalid"),
+        (picture("JPEG"), {"variety": "perhaps"}, 422, "setting_invalid"),
+        (picture("JPEG"), {"platform_tags": 7}, 422, "setting_invalid"),
+        (picture("JPEG"), {"exclude": "sunste"}, 422, "setting_invalid"),
+        (picture("JPEG"), {"always": "sea", "exclude": "#Sea"}, 422, "setting_invalid"),
+        (picture("JPEG"), {"always": "sea,sun", "top_k": 1}, 422, "setting_invalid"),
     ],
 )
 def test_says_what_was_wrong(
@@ -88,8 +120,8 @@ def test_says_what_was_wrong(
     assert answer.json().keys() == {"code", "message"}
     assert answer.json()["code"] == code
     message = answer.json()["message"]
-    assert message[0].isupper() or message[0] == "'" or message.startswith(("top_k", "companions"))
-    assert message.endswith(".")
+    assert message[0].isalnum() or message[0] == "'"
+    assert message.endswith((".", "?"))
     assert "/" not in message
 
 
@@ -193,7 +225,7 @@ def test_only_the_chosen_models_are_served(space_server: Server) -> None:
     assert refused.json()["message"] == "'hashnet' is not a model. Choose one of: alexnet, vgg16."
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "TRACE", "BREW"])
 def test_other_methods_are_told_which_one_to_use(small_server: Server, method: str) -> None:
     answer = small_server.request(method, API)
 
@@ -257,10 +289,11 @@ def test_the_specification_describes_these_routes_and_no_others(small_server: Se
     assert set(responses) == {"200", "400", "413", "415", "422", "500", "503"}
     assert "Retry-After" in responses["503"]["headers"]
     form = resolved(specification, specification["paths"][API]["post"]["requestBody"]["content"]["multipart/form-data"])
-    assert set(form["properties"]) == {"photo", "model", "top_k", "companions"}
+    assert set(form["properties"]) == {"photo", "model", *SETTINGS}
     assert form["required"] == ["photo"]
     assert (form["properties"]["top_k"]["minimum"], form["properties"]["top_k"]["maximum"]) == (1, 30)
-    assert form["properties"]["top_k"]["default"] == 5
+    defaults = {name: getattr(Choice(), name) for name in SETTINGS} | {"exclude": [], "always": []}
+    assert {name: form["properties"][name]["default"] for name in SETTINGS} == defaults
 
 
 def test_answers_are_as_the_specification_says(small_server: Server) -> None:
