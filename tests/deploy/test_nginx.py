@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
+from browsing import CHROMIUM, EXPECTED, QUIET, choose
 from gradio_client import Client, handle_file
 from playwright.sync_api import expect, sync_playwright
 from proxying import Nginx, StartNginx
 from serving import Server, send
-from test_browser import CHROMIUM, EXPECTED, QUIET, choose
 from test_guard import CLOSED, raw_status
 
 API = "/api/v1/hashtags"

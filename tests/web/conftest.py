@@ -7,9 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from browsing import CHROMIUM, DESK, EXPECTED, QUIET, Open
 from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from serving import ROOT, Server, StartServer, free_port
 
 # Settings of whoever runs the tests.
@@ -106,3 +110,52 @@ def jpeg(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("photos") / "sunset.jpg"
     Image.merge("RGB", [picture, picture.point(lambda value: value // 2), picture.point(lambda value: 64)]).save(path)
     return path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, server: Server) -> Iterator[Open]:
+    """Open the page: `visit("/", **options)`, with the options of a browser's context.
+
+    `to` is the server, if not the one with the trained weights. In the end, the page must have spoken to no other host
+    and logged no error but those that are known, or `expected` to contain this text.
+    """
+    contexts: list[BrowserContext] = []
+    strangers: list[str] = []
+    errors: list[str] = []
+
+    def visit(path: str = "/", *, to: Server = server, expected: str | None = None, **options: Any) -> Page:
+        def listen(message: ConsoleMessage) -> None:
+            said = f"{message.text} ({message.location['url']})"
+            known = EXPECTED.search(said) or (expected is not None and expected in said)
+            if message.type == "error" and not known:
+                errors.append(said)
+
+        context = browser.new_context(**(DESK | options), permissions=["camera", "clipboard-read", "clipboard-write"])
+        contexts.append(context)
+        context.set_default_timeout(60_000)
+        page = context.new_page()
+        page.on("request", lambda request: strangers.append(request.url) if _foreign(to, request.url) else None)
+        page.on("console", listen)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(to.url + path)
+        page.locator("#photo input[type=file]").wait_for(state="attached")
+        return page
+
+    expect.set_options(timeout=60_000)
+    yield visit
+    for context in contexts:
+        context.close()
+    assert strangers == []
+    assert errors == []
+
+
+def _foreign(server: Server, url: str) -> bool:
+    return urlsplit(url).scheme not in ("data", "blob") and not url.startswith(server.url)

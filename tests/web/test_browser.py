@@ -1,36 +1,16 @@
 """The page in a browser, as visitors use it: at a desk and on a phone."""
 
-import base64
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
+from browsing import CHROMIUM, DESK, PHONE, Open, choose, no_sideways_scrolling, transfer
 from PIL import Image
 from pillow_heif import register_heif_opener
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, JSHandle, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from serving import ROOT, Server
 
-CHROMIUM = Path("/usr/bin/chromium")
-# A browser of a distribution talks to its makers; this one is to talk to our server alone.
-QUIET = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-default-apps",
-    "--disable-domain-reliability",
-    "--disable-sync",
-    "--no-first-run",
-    "--no-pings",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-]
-DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
-PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-# Gradio writes its settings into the page as a script, which our policy does not run; the page then fetches them.
-EXPECTED = re.compile("Executing inline script violates the following Content Security Policy")
 PHOTO = ROOT / "examples" / "cat.jpg"
 OTHER = ROOT / "examples" / "coffee.jpg"
 EMPTY = "They appear here as soon as a photo lands."
@@ -41,59 +21,8 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
-
-
-Open = Callable[..., Page]
-
-
-@pytest.fixture
-def visit(browser: Browser, server: Server) -> Iterator[Open]:
-    """Open the page; in the end, it must have spoken to no other host and logged no error that is not expected."""
-    contexts: list[BrowserContext] = []
-    strangers: list[str] = []
-    errors: list[str] = []
-
-    def listen(message: ConsoleMessage) -> None:
-        said = f"{message.text} ({message.location['url']})"
-        if message.type == "error" and not EXPECTED.search(said):
-            errors.append(said)
-
-    def visit(path: str = "/", **options: Any) -> Page:
-        context = browser.new_context(**(DESK | options), permissions=["camera", "clipboard-read", "clipboard-write"])
-        contexts.append(context)
-        context.set_default_timeout(60_000)
-        page = context.new_page()
-        page.on("request", lambda request: strangers.append(request.url) if foreign(server, request.url) else None)
-        page.on("console", listen)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(server.url + path)
-        page.locator("#photo input[type=file]").wait_for(state="attached")
-        return page
-
-    expect.set_options(timeout=60_000)
-    yield visit
-    for context in contexts:
-        context.close()
-    assert strangers == []
-    assert errors == []
-
-
-def foreign(server: Server, url: str) -> bool:
-    return urlsplit(url).scheme not in ("data", "blob") and not url.startswith(server.url)
-
-
 def tags(page: Page) -> list[str]:
     return page.locator("#hashtags dt").all_inner_texts()
-
-
-def choose(page: Page, photo: Path | dict[str, Any]) -> None:
-    page.locator("#photo input[type=file]").set_input_files(photo)  # type: ignore[arg-type]
 
 
 def answered(page: Page) -> list[str]:
@@ -108,24 +37,6 @@ def asked(server: Server, photo: Path, model: str) -> list[str]:
     """What the API says, the surest first."""
     answer = server.post("/api/v1/hashtags", files={"photo": photo.read_bytes()}, data={"model": model}).json()
     return [tag["tag"] for tag in sorted(answer["hashtags"], key=lambda tag: -tag["confidence"])]
-
-
-def transfer(page: Page, photo: Path) -> JSHandle:
-    """What the browser hands over when a photo is dropped."""
-    content = base64.b64encode(photo.read_bytes()).decode()
-    return page.evaluate_handle(
-        """content => {
-            const transfer = new DataTransfer();
-            const bytes = Uint8Array.from(atob(content), character => character.charCodeAt(0));
-            transfer.items.add(new File([bytes], "photo.jpg", {type: "image/jpeg"}));
-            return transfer;
-        }""",
-        content,
-    )
-
-
-def no_sideways_scrolling(page: Page) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # type: ignore[index]
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
