@@ -167,7 +167,7 @@ def _metrics(service: Service) -> APIRouter:
 def _files(examples: Sequence[Path]) -> APIRouter:
     """The page's own files, each under its name: no path is ever made from an address."""
     router = APIRouter(include_in_schema=False)
-    files = {name: _STATIC / name for name in ("page.js", "many.js", "icon.svg")}
+    files = {name: _STATIC / name for name in ("page.js", "many.js", "asking.js", "icon.svg")}
     for example in examples:
         files[f"examples/{example.name}"] = example
         files["examples/CREDITS.md"] = example.parent / "CREDITS.md"

@@ -1,13 +1,10 @@
 // Many photos: a row for each. They go one by one to the route that programs ask, with the page's settings.
 
+import { ask, keep } from "./asking.js";
+
 const MOST = 50;
 // What a post on Instagram may hold.
 const CAPTION = 5;
-const BUSY = [429, 503];
-// How often a busy server is asked again for one photo, how long it is waited for when it does not say, and at most.
-const TRIES = 30;
-const PAUSE = 5;
-const LONGEST_PAUSE = 60;
 const FORMATS = ["csv", "json", "xmp"];
 // The controls of the page, under the names that the route knows.
 const SETTINGS = [
@@ -18,8 +15,6 @@ const rows = [];
 let parts = null;
 // Stops the run that goes on; null when none does.
 let run = null;
-// Seconds left between two photos since the server said that they came too fast.
-let gap = 0;
 
 function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -104,7 +99,8 @@ function add(files) {
     row.picture = make("canvas", { width: 1, height: 1, "aria-hidden": "true" });
     row.hashtags = make("td");
     const name = make("span", { className: "name", dir: "auto" }, file.name);
-    row.element = make("tr", {}, make("th", { scope: "row" }, make("div", { className: "photo" }, row.picture, name)), row.hashtags);
+    const photo = make("div", { className: "photo" }, row.picture, name);
+    row.element = make("tr", {}, make("th", { scope: "row" }, photo), row.hashtags);
     parts.body.append(row.element);
     rows.push(row);
     set(row, "waiting");
@@ -234,43 +230,16 @@ async function look(row, settings, signal) {
     return;
   }
   try {
-    const response = await ask(row, settings, signal);
-    const answer = await response.json();
-    signal.throwIfAborted();
-    if (response.ok) set(row, "done", answer);
+    const { ok, answer } = await ask(row.file, settings, signal, (seconds) => {
+      set(row, "looking", seconds ? say("many_busy", { seconds }) : undefined);
+    });
+    if (ok) set(row, "done", answer);
     // The other photos would hear the same.
     else if (answer.code === "setting_invalid") stop(answer.message);
     else set(row, "failed", answer.message);
   } catch {
     if (!signal.aborted) set(row, "failed", say("many_unreachable"));
   }
-}
-
-async function ask(row, settings, signal) {
-  const form = new FormData();
-  for (const [name, value] of Object.entries(settings)) form.append(name, value);
-  form.append("photo", row.file, "photo");
-  await pause(gap, signal);
-  for (let tries = 1; ; tries++) {
-    const response = await fetch("api/v1/hashtags", { method: "POST", body: form, signal });
-    if (!BUSY.includes(response.status) || tries === TRIES) return response;
-    const seconds = Math.min(Number(response.headers.get("Retry-After")) || PAUSE, LONGEST_PAUSE);
-    // Too fast for this server's rule: each such answer is a photo sent in vain.
-    if (response.status === 429) gap = Math.min(gap + 0.25, seconds);
-    set(row, "looking", say("many_busy", { seconds }));
-    await pause(seconds, signal);
-    set(row, "looking");
-  }
-}
-
-function pause(seconds, signal) {
-  return new Promise((over, stopped) => {
-    const timer = setTimeout(over, 1000 * seconds);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      stopped(signal.reason);
-    });
-  });
 }
 
 // --- What the page is set to; what it does not show has the value that the route has by itself ---
@@ -293,27 +262,15 @@ function chosen() {
 async function download(format) {
   const photos = rows.filter(({ answer }) => answer).map(({ file, answer }) => ({
     // A name that is no proper text cannot be written down.
-    name: file.name.toWellFormed?.() ?? file.name,
+    photo: file.name.toWellFormed?.() ?? file.name,
     ...answer,
   }));
   try {
-    const response = await fetch("api/v1/export", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ format, photos }),
-    });
-    if (response.ok) save(await response.blob(), response.headers.get("Content-Disposition"));
-    else tell((await response.json()).message);
+    const refused = await keep(format, photos);
+    if (refused) tell(refused);
   } catch {
     tell(say("many_unreachable"));
   }
-}
-
-function save(content, disposition) {
-  const address = URL.createObjectURL(content);
-  const link = make("a", { href: address, download: /filename="([^"]+)"/.exec(disposition)[1] });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
 // --- Its place on the page, which Gradio draws and may draw again ---
