@@ -12,12 +12,13 @@ from types import FrameType
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from hashstagram import Limits, SettingError, __version__
 from hashstagram.web import languages, texts, theme
 from hashstagram.web.access import LOGGER, Access
-from hashstagram.web.addresses import SPECIFICATION
+from hashstagram.web.addresses import MCP, SPECIFICATION
 from hashstagram.web.environment import Settings
 from hashstagram.web.guard import Guard
 from hashstagram.web.janitor import Janitor
@@ -51,9 +52,16 @@ def build_server(demo: gr.Blocks, service: Service, settings: Settings, examples
 
     janitor = Janitor(settings.uploads, seconds=settings.upload_seconds, examples=examples, swept=swept)
 
+    assistants = None
+    if settings.mcp:
+        # Only here: what it needs is not part of every installation.
+        from hashstagram.web.mcp import Assistants
+
+        assistants = Assistants(service, photo_bytes=limits.max_bytes)
+
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with janitor.at_work():
+        async with janitor.at_work(), contextlib.nullcontext() if assistants is None else assistants.lifespan():
             yield
 
     app = FastAPI(
@@ -66,6 +74,8 @@ def build_server(demo: gr.Blocks, service: Service, settings: Settings, examples
         redoc_url=None,
     )
     add_routes(app, service, examples)
+    if assistants is not None:
+        app.router.routes += [Route(path, assistants) for path in (MCP, f"{MCP}/")]
     # Gradio's mount leaves this to `launch`, and without it any file of this machine could be asked for: Gradio's check
     # that a photo was uploaded here looks at nothing else.
     demo.has_launched = True
