@@ -4,16 +4,15 @@ Options behind `--` are Apache Beam's. With none, all cores of this machine are 
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
 from deploy.batch.order import Order
 from deploy.batch.places import BatchError, place
 from deploy.batch.shards import REASONS, check_output
-from hashstagram import Choice, HashStagramError
-from hashstagram.choice import DEFAULT, MAX_TOP_K
-from hashstagram.engines import ENGINES, cores
+from hashstagram import HashStagramError
+from hashstagram.engines import cores
+from hashstagram.tagging.options import add_choice, add_model, choice_of
 
 OK, PHOTO_FAILED, BAD_SETTING = 0, 1, 2
 SHARDS = 64
@@ -38,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ours, for_beam = _parted(list(sys.argv[1:] if argv is None else argv))
     arguments = parser().parse_args(ours)
     try:
-        order = Order.given(arguments.model, arguments.engine, _choice(arguments))
+        order = Order.given(arguments.model, arguments.engine, choice_of(arguments))
         place(arguments.photos).check()
         check_output(place(arguments.output).names(), arguments.shards)
         counted = _run(arguments, order, for_beam)
@@ -53,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options. Those of the choice are the command line's."""
+    """The options. Those of model and choice are the command line's."""
     options = argparse.ArgumentParser(
         prog="python -m deploy.batch",
         description=__doc__,
@@ -70,20 +69,8 @@ def parser() -> argparse.ArgumentParser:
         help="how many files the output has, the same in every run: one for some 4,000 photos, "
         "and a few for each core (default: %(default)s)",
     )
-    options.add_argument("--model", metavar="NAME", help="model to ask (default: the weights' first)")
-    options.add_argument(
-        "--engine",
-        choices=ENGINES,
-        default=os.environ.get("HASHSTAGRAM_ENGINE") or "auto",
-        help="what computes (default: %(default)s)",
-    )
-    wishes = options.add_argument_group("which hashtags, as for `python -m hashstagram tag`")
-    wishes.add_argument("--top-k", type=int, default=DEFAULT.top_k, metavar="N", help=f"how many, 1 to {MAX_TOP_K}")
-    wishes.add_argument("--companions", type=int, default=DEFAULT.companions, metavar="N", help="of them written with")
-    wishes.add_argument("--min-confidence", type=float, default=DEFAULT.min_confidence, metavar="P", help="0 to 1")
-    wishes.add_argument("--exclude", type=_tags, action="extend", default=[], metavar="TAG[,TAG]", help="never these")
-    wishes.add_argument("--always", type=_tags, action="extend", default=[], metavar="TAG[,TAG]", help="these first")
-    wishes.add_argument("--platform-tags", action="store_true", help="let in tags such as instagood")
+    add_model(options)
+    add_choice(options)
     return options
 
 
@@ -92,17 +79,6 @@ def _parted(arguments: list[str]) -> tuple[list[str], list[str]]:
         return arguments, []
     at = arguments.index("--")
     return arguments[:at], arguments[at + 1 :]
-
-
-def _choice(arguments: argparse.Namespace) -> Choice:
-    return Choice(
-        top_k=arguments.top_k,
-        min_confidence=arguments.min_confidence,
-        exclude=arguments.exclude,
-        always=arguments.always,
-        platform_tags=arguments.platform_tags,
-        companions=arguments.companions,
-    )
 
 
 def _run(arguments: argparse.Namespace, order: Order, for_beam: list[str]) -> dict[str, int]:
@@ -117,10 +93,6 @@ def _run(arguments: argparse.Namespace, order: Order, for_beam: list[str]) -> di
     # One process with a thread for each core, which all share the model.
     here = [f"--direct_num_workers={cores.count()}", "--direct_running_mode=multi_threading"]
     return run(Job(arguments.photos, arguments.output, arguments.shards, order), for_beam or here)
-
-
-def _tags(text: str) -> list[str]:
-    return text.replace(",", " ").split()
 
 
 def _count(text: str) -> int:

@@ -1,14 +1,12 @@
 """What is asked of every photo of a run, and the one model that a worker process has for it."""
 
 import functools
-import hashlib
-import json
 import os
 from dataclasses import dataclass
 
 from hashstagram import Choice, Recommender, load_model
 from hashstagram.engines import cores
-from hashstagram.weights import Manifest, load_vocabulary, resolve
+from hashstagram.tagging import order
 
 
 @dataclass(frozen=True)
@@ -32,20 +30,9 @@ class Order:
         Each photo is computed by one core unless HASHSTAGRAM_THREADS says otherwise: there are photos enough for all
         the others. Raises SettingError for a model or a tag that does not exist, WeightsError as `resolve` does.
         """
-        folder = resolve()
-        manifest = Manifest.load(folder)
-        record, vocabulary = manifest.record(model), load_vocabulary(folder, manifest)
-        for tag in (*choice.always, *choice.exclude):
-            vocabulary.index(tag)
-        asked = {
-            "weights": [each.sha256 for each in (record, manifest.companions) if each is not None],
-            "model": record.id,
-            "engine": engine,
-            "choice": {**vars(choice), "exclude": sorted(choice.exclude)},
-        }
+        mark = order.Order.given(model, engine, choice).mark
         ours = {name: value for name, value in os.environ.items() if name.startswith("HASHSTAGRAM_")}
         environment = {cores.VARIABLE: "1"} | ours
-        mark = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
         return cls(model, engine, choice, tuple(sorted(environment.items())), mark)
 
     def recommender(self) -> Recommender:

@@ -16,9 +16,7 @@ from requests import RequestException
 from hashstagram import HashStagramError, Limits, PhotoError, PhotoTooLarge
 from hashstagram.photos import Photo
 from hashstagram.storage.bucket import ANSWER_SECONDS, TIMEOUT, TRANSFER_SECONDS, Address, Bucket, patient
-
-# What is looked at; a folder of photos holds other things too.
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".gif", ".tif", ".tiff", ".bmp")
+from hashstagram.tagging.folders import below, is_photo, listed
 
 
 class BatchError(HashStagramError):
@@ -26,14 +24,14 @@ class BatchError(HashStagramError):
 
 
 class Listed(NamedTuple):
-    """A photo that is there: its name as the command line would be given it, and its size in bytes.
+    """A photo that is there: its name as the command line would be given it.
 
-    `version` is another one as soon as the photo is replaced.
+    `version` is another one as soon as the photo is replaced; `size` is in bytes, where a photo has to be fetched.
     """
 
     name: str
     version: str
-    size: int
+    size: int = 0
 
 
 class Place(Protocol):
@@ -78,10 +76,8 @@ class _Folder:
 
     def photos(self) -> Iterator[Listed]:
         # Without `onerror`, folders that may not be read would be left out in silence.
-        for folder, _, files in os.walk(self._root, onerror=_unreadable):
-            for file in files:
-                if file.lower().endswith(ENDINGS):
-                    yield _listed(Path(folder, file))
+        for name in below(str(self._root), recursive=True, unreadable=_unreadable):
+            yield Listed(name, listed(name).version)
 
     def open(self, photo: Listed) -> Photo:
         return Path(photo.name)
@@ -105,15 +101,6 @@ class _Folder:
         return [path.name for path in self._root.iterdir()] if self._root.is_dir() else []
 
 
-def _listed(path: Path) -> Listed:
-    try:
-        status = path.stat()
-    except OSError:
-        # A link to nothing, or a file that is gone by now: whoever opens it says so.
-        return Listed(str(path), "", 0)
-    return Listed(str(path), f"{status.st_size}-{status.st_mtime_ns}", status.st_size)
-
-
 def _unreadable(error: OSError) -> None:
     raise BatchError(
         f"{error.filename} cannot be looked into ({error.strerror}), so its photos would be missing. "
@@ -131,7 +118,7 @@ class _Cloud:
 
     def photos(self) -> Iterator[Listed]:
         for blob in self._blobs():
-            if blob.name.lower().endswith(ENDINGS):
+            if is_photo(blob.name.rpartition("/")[2]):
                 yield Listed(f"gs://{self._address.bucket}/{blob.name}", str(blob.generation), blob.size)
 
     def open(self, photo: Listed) -> Photo:

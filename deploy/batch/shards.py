@@ -6,13 +6,11 @@ So a shard never holds a photo twice, whatever was begun before and not finished
 """
 
 import hashlib
-import io
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from PIL import Image
 
@@ -20,13 +18,12 @@ from deploy.batch.order import Order
 from deploy.batch.places import BatchError, Listed, Place
 from hashstagram import Hashtag, PhotoBroken, PhotoError, PhotoTooLarge, PhotoUnsupported
 from hashstagram.photos import open_photo
-from hashstagram.tagging.output import JsonLines
+from hashstagram.tagging import rows
+from hashstagram.tagging.rows import Row, json_line
 
 HASHTAGS, REFUSED = "hashtags", "refused"
 # Photos that the network looks at together: decoded they take some 3 MB each.
 BATCH = 16
-
-Row = dict[str, Any]
 
 # By the names that the HTTP route has for them; the first that fits counts.
 _REASONS = (
@@ -87,7 +84,7 @@ def tag_shard(photos: Iterable[Listed], source: Place, order: Order, earlier: st
 
 def text_of(rows: Iterable[Row]) -> str:
     """Rows as JSON lines, in ASCII."""
-    return "".join(f"{json.dumps(row)}\n" for row in rows)
+    return "".join(map(json_line, rows))
 
 
 def _name(row: Row) -> str:
@@ -126,7 +123,4 @@ def _opened(photos: Sequence[Listed], source: Place, shard: Shard) -> Iterator[t
 
 
 def _row(photo: Listed, model: str, hashtags: Sequence[Hashtag], mark: str) -> Row:
-    line = io.StringIO()
-    JsonLines(line).photo(photo.name, model, "", hashtags)
-    row: Row = json.loads(line.getvalue())
-    return {**row, "version": photo.version, "order": mark}
+    return {**rows.row(photo.name, model, hashtags), "version": photo.version, "order": mark}

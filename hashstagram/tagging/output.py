@@ -1,4 +1,4 @@
-"""What the command line writes: text for people, JSON for programs."""
+"""What the command line prints: text for people, rows for programs and spreadsheets, and lists."""
 
 import json
 import os
@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from hashstagram.choice import Hashtag
+from hashstagram.recommender import Recommender
 from hashstagram.records import Record
+from hashstagram.tagging import rows
+from hashstagram.tagging.folders import Listed
 
 _BAR = 24
 _EIGHTHS = "▏▎▍▌▋▊▉█"
@@ -56,21 +59,33 @@ class Text:
         return f"{style}{harmless(text)}{_END}" if self._colours else harmless(text)
 
     def _write(self, text: str) -> None:
-        # Where the terminal is not UTF-8, bars and foreign names are written as escapes rather than not at all.
-        encoding = self._stream.encoding or "utf-8"
-        print(text.encode(encoding, "backslashreplace").decode(encoding), file=self._stream, flush=True)
+        print(_encodable(text, self._stream), file=self._stream, flush=True)
 
 
-class JsonLines:
-    """One JSON object a line and photo, `{"photo", "model", "hashtags": [{"tag", "confidence"}]}`, in ASCII."""
+class Printed:
+    """Answers on a stream, each at once: as `text`, or as the rows of `csv` or `jsonl`."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, form: str) -> None:
+        self._stream, self._form = stream, form
+        self._text = Text(stream)
+        self._header = True
 
-    def photo(self, photo: str, model: str, engine: str, hashtags: Sequence[Hashtag]) -> None:
-        """Write the answer for one photo. The engine is not part of it."""
-        tags = [{"tag": hashtag.tag, "confidence": round(hashtag.confidence, 6)} for hashtag in hashtags]
-        print(json.dumps({"photo": photo, "model": model, "hashtags": tags}), file=self._stream, flush=True)
+    def has(self, photo: Listed) -> bool:
+        """What was printed is not known any more."""
+        return False
+
+    def put(self, photo: Listed, recommender: Recommender, hashtags: Sequence[Hashtag]) -> None:
+        """Write the answer for a photo."""
+        if self._form == "text":
+            engine = recommender.engine
+            computed_by = f"{engine.precision} by {engine.name} on {engine.device}"
+            self._text.photo(photo.name, recommender.name, computed_by, hashtags)
+            return
+        row = rows.row(photo.name, recommender.name, hashtags)
+        text = rows.json_line(row) if self._form == "jsonl" else rows.csv_text([row], header=self._header)
+        self._header = False
+        self._stream.write(_encodable(text, self._stream))
+        self._stream.flush()
 
 
 def models_json(records: Sequence[Record]) -> str:
@@ -97,6 +112,12 @@ def models_json(records: Sequence[Record]) -> str:
 def harmless(text: str) -> str:
     """Text with control characters escaped: a file's name may hold any, and they must not steer the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    """Where the stream is not UTF-8, bars and foreign names are written as escapes rather than not at all."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _bar(confidence: float) -> str:

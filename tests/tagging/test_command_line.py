@@ -17,7 +17,7 @@ from hashstagram.engines import cores
 from hashstagram.tagging.command_line import main
 from hashstagram.tagging.output import Text, harmless
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 ALWAYS_FIVE = re.compile(r"  #\w+ #\w+ #\w+ #\w+ #\w+")
 
@@ -149,14 +149,14 @@ def test_jsonl_is_exactly_what_is_documented(photos: list[str]) -> None:
         assert list(row) == ["photo", "model", "hashtags"]
         assert row["model"] == "hashnet"
         assert row["hashtags"] == [
-            {"tag": hashtag.tag, "confidence": pytest.approx(hashtag.confidence, abs=2e-6)}
+            {"tag": hashtag.tag, "confidence": pytest.approx(hashtag.confidence, abs=2e-6), "kind": hashtag.kind}
             for hashtag in recommender.recommend(photo)
         ]
 
 
 def test_settings_reach_the_recommender(photos: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--model", "alexnet", "--top-k", "9", "--companions", "3", "--min-confidence", "0.2"]
-    arguments += ["--exclude", "love,#Beach", "--exclude", "sea", "--always", "daytime guitar", "--platform-tags"]
+    arguments += ["--exclude", "love,#Beach", "--exclude", "sea", "--always", "daytime guitar", "--platform-tags", "--no-variety"]
     assert main(["tag", "--format", "jsonl", *arguments, photos[0]]) == 0
     (row,) = _lines(capsys.readouterr().out)
     choice = Choice(
@@ -166,11 +166,13 @@ def test_settings_reach_the_recommender(photos: list[str], capsys: pytest.Captur
         exclude=["love", "beach", "sea"],
         always=["daytime", "guitar"],
         platform_tags=True,
+        variety=False,
     )
     expected = load_model("alexnet", device="cpu").recommend(photos[0], choice)
     assert row["model"] == "alexnet"
     assert row["hashtags"] == [
-        {"tag": hashtag.tag, "confidence": pytest.approx(hashtag.confidence, abs=2e-6)} for hashtag in expected
+        {"tag": hashtag.tag, "confidence": pytest.approx(hashtag.confidence, abs=2e-6), "kind": hashtag.kind}
+        for hashtag in expected
     ]
 
 
@@ -184,7 +186,7 @@ def test_a_bad_photo_is_named_and_the_others_go_on(tmp_path: Path, photos: list[
     text.write_text("no photo at all")
     empty.write_bytes(b"")
     missing = str(tmp_path / "missing.jpg")
-    bad = [str(text), str(empty), missing, str(tmp_path)]
+    bad = [str(text), str(empty), missing, str(text / "x.jpg")]
     run = _run("tag", "--format", "jsonl", bad[0], photos[0], *bad[1:], photos[1])
     assert run.returncode == 1
     assert [row["photo"] for row in _lines(run.stdout)] == photos[:2]
@@ -234,7 +236,7 @@ def test_settings_that_cannot_be_used_are_a_sentence_and_code_2(
     ("arguments", "message"),
     [
         ([], "COMMAND"),
-        (["tag"], "PHOTO"),
+        (["tag"], "PHOTO_OR_FOLDER"),
         (["tag", "--top-k", "many", "a.jpg"], "--top-k: invalid int value: 'many'"),
         (["tag", "--format", "xml", "a.jpg"], "choose from"),
         (["colour"], "colour"),
@@ -326,7 +328,7 @@ def test_ctrl_c_ends_quietly(
     def interrupt(name: str | None, engine: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hashstagram.tagging.command_line.load_model", interrupt)
+    monkeypatch.setattr("hashstagram.tagging.tag.load_model", interrupt)
     assert main(["tag", photos[0]]) == 130
     assert capsys.readouterr() == ("", "")
 
@@ -365,7 +367,8 @@ def test_help_tells_how(capsys: pytest.CaptureFixture[str]) -> None:
     assert stopped.value.code == 0
     text = capsys.readouterr().out
     options = ["--model", "--format", "--top-k", "--companions", "--min-confidence", "--exclude", "--always"]
-    for word in [*options, "--platform-tags", "--engine", "examples:", "exit codes:", "HASHSTAGRAM_WEIGHTS"]:
+    options += ["--platform-tags", "--no-variety", "--recursive", "--out", "--again"]
+    for word in [*options, "--engine", "examples:", "exit codes:", "HASHSTAGRAM_WEIGHTS"]:
         assert word in text
     with pytest.raises(SystemExit) as stopped:
         main(["--version"])
