@@ -111,6 +111,17 @@ class Choice:
                 most=MAX_TOP_K,
             )
 
+    def places(self, vocabulary: Vocabulary) -> tuple[list[tuple[int, ...]], set[int]]:
+        """Where the tags of `always` are in a vocabulary, those of one name together, and where those of `exclude` are.
+
+        Raises SettingError for a tag that is not there, and for one that is in both under two names.
+        """
+        always = list(dict.fromkeys(map(vocabulary.named, self.always)))
+        exclude = {index for tag in self.exclude for index in vocabulary.named(tag)}
+        if both := [vocabulary.name(indices[0]) for indices in always if not exclude.isdisjoint(indices)]:
+            raise _both(both)
+        return always, exclude
+
 
 DEFAULT = Choice()
 
@@ -134,20 +145,17 @@ def hashtags(
     vocabulary's order, no tag comes twice, and visible tags take the places for which there is no companion of at
     least 5 %.
 
-    Raises SettingError for a tag in `exclude` or `always` that is not in the vocabulary, and for one that is in both
-    under two names.
+    Raises SettingError as `Choice.places` does.
     """
     allowed = np.ones(len(vocabulary), dtype=bool)
     if not choice.platform_tags:
         allowed[[vocabulary.index(tag) for tag in vocabulary.platform]] = False
-    excluded = {index: tag for tag in choice.exclude for index in vocabulary.named(tag)}
+    always_named, excluded = choice.places(vocabulary)
     allowed[list(excluded)] = False
 
     either = np.where(taught, visible, companions)
     # Of several tags that bear one name, the surest stands for it.
-    always = list(dict.fromkeys(max(vocabulary.named(tag), key=lambda index: either[index]) for tag in choice.always))
-    if both := [vocabulary.name(index) for index in always if index in excluded]:
-        raise _both(both)
+    always = [max(indices, key=lambda index: either[index]) for indices in always_named]
     places = _Places(vocabulary, max(1, 2 * choice.top_k // 5) if choice.variety else choice.top_k)
     places.take(always)
 

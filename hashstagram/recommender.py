@@ -6,6 +6,7 @@ What computes is imported when a model is loaded, so that looking at the list of
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -17,6 +18,7 @@ from hashstagram.errors import PhotoError, WeightsError
 from hashstagram.manifest import Manifest
 from hashstagram.photos import Photo, Preprocessing, open_photo, to_tensor
 from hashstagram.records import Record
+from hashstagram.renames import renamed
 from hashstagram.stages import COMPUTE, DECODE, RANK, stage
 from hashstagram.vocabulary import Vocabulary
 from hashstagram.weights import load_vocabulary, resolve
@@ -28,13 +30,14 @@ __all__ = ["Hashtag", "Recommender", "available_models", "compare", "load_model"
 class Recommender:
     """A loaded model. Nothing in it changes, and any number of threads may ask it at once.
 
-    Make one with `load_model`.
+    Make one with `load_model`. `folder` is the weight folder that it was loaded from.
     """
 
     record: Record
     vocabulary: Vocabulary
     engine: Engine
     companions: Companions | None = None
+    folder: Path | None = None
     _taught: Mask = field(init=False, repr=False)
     _companion: Mask = field(init=False, repr=False)
 
@@ -144,27 +147,29 @@ def load_model(
     weights: str | os.PathLike[str] | None = None,
     device: str = "auto",
     engine: str = "auto",
+    renames: str | os.PathLike[str] | None = None,
 ) -> Recommender:
     """Load a model by name (`vgg16`) or id (`vgg16.photos_v1`); None is the manifest's default, the best on val.
 
     `weights` is a weight folder or `gs://bucket/prefix` (None: what HASHSTAGRAM_WEIGHTS names, else the bundled one),
     `device` is `auto` (CUDA when there, else CPU), `cpu` or `cuda`. `engine` is `auto` (on a CPU the quantised form,
     where the CPU is made for it and the form answers as well as the exact one), `int8` (that form), `exact` (fp32) or
-    `torch` (fp32 by PyTorch, the reference). `Recommender.engine` says which it became. Models share what they have in
-    common, so loading a second one costs only what is new in it.
+    `torch` (fp32 by PyTorch, the reference). `Recommender.engine` says which it became. `renames` is a file with names
+    of your own for tags (None: the one that HASHSTAGRAM_RENAMES names, if any); `hashstagram.renames` describes it.
+    Models share what they have in common, so loading a second one costs only what is new in it.
 
-    Raises SettingError for an unknown model, device or engine, WeightsError for weights that are missing, damaged, or
-    made for another vocabulary.
+    Raises SettingError for an unknown model, device or engine and for names that cannot be used, WeightsError for
+    weights that are missing, damaged, or made for another vocabulary.
     """
     folder = resolve(weights)
     manifest = Manifest.load(folder)
     record = manifest.record(name)
-    vocabulary = load_vocabulary(folder, manifest)
+    vocabulary = renamed(load_vocabulary(folder, manifest), renames)
     companions = None
     if manifest.companions is not None:
         companions = load_companions(folder, manifest.companions, vocabulary)
     return Recommender(
-        record, vocabulary, open_engine(folder, manifest, record, vocabulary, device, engine), companions
+        record, vocabulary, open_engine(folder, manifest, record, vocabulary, device, engine), companions, folder
     )
 
 

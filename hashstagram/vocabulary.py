@@ -25,7 +25,7 @@ class Vocabulary:
     `names` are what some tags are called instead (`renamed`); two tags may bear one name.
 
     Raises WeightsError when a tag is empty, holds a space or `#`, or occurs twice, when a platform tag or a synonym is
-    not among the tags, and when a tag is in two groups.
+    not among the tags, and when a tag is in two groups or alone in one.
     """
 
     tags: tuple[str, ...]
@@ -50,6 +50,8 @@ class Vocabulary:
             raise WeightsError(
                 f"The platform tags {', '.join(strangers)} are not in the vocabulary. Remove them from the list."
             )
+        if alone := [group for group in self.synonyms if len(group) < 2]:
+            raise WeightsError(f"{' '.join(alone[0])!r} stands alone as a near-synonym. Write two or more tags a line.")
         grouped = [tag for group in self.synonyms for tag in group]
         if strangers := sorted(set(grouped).difference(self.tags)):
             raise WeightsError(

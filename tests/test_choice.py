@@ -1,5 +1,6 @@
 """What is recommended from given probabilities, for every setting."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,10 @@ COMPANIONS = {"beachlife": 0.4, "surfing": 0.4, "instabeach": 0.7, "dogstagram":
 
 
 def _rank(
-    choice: Choice, visible: dict[str, float] = VISIBLE, companions: dict[str, float] = COMPANIONS
+    choice: Choice,
+    visible: dict[str, float] = VISIBLE,
+    companions: dict[str, float] = COMPANIONS,
+    vocabulary: Vocabulary = VOCABULARY,
 ) -> list[Hashtag]:
     def array(values: dict[str, float]) -> Any:
         return np.array([values.get(tag, 0) for tag in TAGS], dtype=np.float32)
@@ -27,7 +31,7 @@ def _rank(
 
     return hashtags(
         choice,
-        VOCABULARY,
+        vocabulary,
         visible=array(visible),
         taught=mask(visible),
         companions=array(companions),
@@ -102,6 +106,45 @@ def test_without_companions_visible_tags_take_all_places() -> None:
     assert _tags(Choice(), companions={}) == "beach sea sand dog"
 
 
+# The surest tags are all of the sea, and so is what is written with them.
+SYNONYMS = Vocabulary(tuple(TAGS), synonyms=(("beach", "sea", "sand", "beachlife"), ("dogstagram", "dog")))
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        (Choice(companions=0, variety=False), "cat beach sea sand dog"),
+        (Choice(companions=0), "cat beach sea dog"),
+        # What a photo shows and what is written with it count together.
+        (Choice(variety=False), "cat beach sea instabeach beachlife"),
+        (Choice(), "cat beach sea instabeach surfing"),
+        (Choice(top_k=1, exclude=["cat"]), "beach"),
+        (Choice(top_k=2, exclude=["cat"], companions=0), "beach dog"),
+        (Choice(top_k=4, companions=0), "cat beach dog"),
+        (Choice(top_k=8, companions=0), "cat beach sea sand dog"),
+        (Choice(top_k=8, companions=4), "cat beach sea sand dog instabeach surfing dogstagram"),
+        (Choice(top_k=10, companions=4), "cat beach sea sand dog instabeach beachlife surfing dogstagram"),
+        (
+            Choice(top_k=10, companions=4, variety=False),
+            "cat beach sea sand dog instabeach beachlife surfing dogstagram",
+        ),
+        # Tags that are always to come do so, and leave no place for others of their group.
+        (Choice(always=["beachlife", "sand", "sea"], companions=0), "beachlife sand sea cat dog"),
+        (Choice(always=["sand"], companions=0), "sand cat beach dog"),
+        (Choice(min_confidence=0.85), "cat beach"),
+    ],
+)
+def test_near_synonyms_take_two_of_five_places(choice: Choice, expected: str) -> None:
+    choice = dataclasses.replace(choice, platform_tags=True)
+    assert " ".join(hashtag.tag for hashtag in _rank(choice, vocabulary=SYNONYMS)) == expected
+
+
+def test_near_synonyms_under_one_name_take_one_place() -> None:
+    vocabulary = SYNONYMS.renamed({"beach": "meer", "sea": "meer"})
+    choice = Choice(platform_tags=True, companions=0)
+    assert [hashtag.tag for hashtag in _rank(choice, vocabulary=vocabulary)] == ["cat", "meer", "sand", "dog"]
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -119,6 +162,9 @@ def test_without_companions_visible_tags_take_all_places() -> None:
         ({"min_confidence": float("nan")}, "min_confidence is nan. Give"),
         ({"min_confidence": "0.5"}, "min_confidence is '0.5'. Give"),
         ({"min_confidence": False}, "min_confidence is False. Give"),
+        ({"variety": "no"}, "variety is 'no'. Give true or false."),
+        ({"platform_tags": 1}, "platform_tags is 1. Give true or false."),
+        ({"exclude": None}, "exclude is None. Give a list of tags."),
         ({"exclude": "beach"}, "exclude is 'beach'. Give a list of tags."),
         ({"always": [1]}, "always is [1]. Give a list of tags."),
         ({"exclude": ["#Sea", "sand"], "always": ["sea"]}, "sea is in always and in exclude."),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hashstagram.errors import SettingError, WeightsError
-from hashstagram.vocabulary import Vocabulary, normalised
+from hashstagram.vocabulary import Vocabulary, normalised, split_tags
 
 PLATFORM = (
     "instagood instafood instagram photooftheday ootd bestoftheday followme follow like likeforlike tagsforlikes lfl "
@@ -63,10 +63,35 @@ def test_unknown_tag_is_named_with_close_matches(bundled: Vocabulary) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "tag"), [("#Sunset", "sunset"), (" sunset\n", "sunset"), ("SUNSET", "sunset"), ("", "")]
+    ("written", "tag"),
+    [
+        ("#Sunset", "sunset"),
+        (" sunset\n", "sunset"),
+        ("SUNSET", "sunset"),
+        ("", ""),
+        ("＃사랑", "사랑"),
+        ("cafe\u0301", "caf\u00e9"),
+    ],
 )
 def test_normalised(written: str, tag: str) -> None:
     assert normalised(written) == tag
+
+
+@pytest.mark.parametrize(
+    ("written", "tags"),
+    [
+        ("love,selfie", ["love", "selfie"]),
+        ("#love #selfie", ["love", "selfie"]),
+        ("#love#selfie", ["love", "selfie"]),
+        (" love ,\n\t#selfie; ", ["love", "selfie"]),
+        ("#사랑，#해변、＃바다", ["사랑", "해변", "바다"]),
+        ("Love", ["Love"]),
+        (" , # ", []),
+        ("", []),
+    ],
+)
+def test_tags_as_people_type_them(written: str, tags: list[str]) -> None:
+    assert split_tags(written) == tags
 
 
 @pytest.mark.parametrize("tag", PLATFORM.split())
@@ -121,3 +146,27 @@ def test_platform_tag_outside_the_vocabulary_is_refused(tmp_path: Path) -> None:
         Vocabulary.load(tmp_path / "tags.txt", tmp_path / "platform.txt")
     (tmp_path / "platform.txt").write_text("# a reason\ninsta\t# why\n")
     assert Vocabulary.load(tmp_path / "tags.txt", tmp_path / "platform.txt").platform == {"insta"}
+
+
+def test_near_synonyms_stand_in_groups(tmp_path: Path) -> None:
+    (tmp_path / "tags.txt").write_text("sea\nocean\nski\nskiing\nsun\n")
+    (tmp_path / "synonyms.txt").write_text("# how they were made\n\nsea ocean\nskiing ski  # why\n")
+    vocabulary = Vocabulary.load(tmp_path / "tags.txt", synonyms=tmp_path / "synonyms.txt")
+    assert vocabulary.synonyms == (("sea", "ocean"), ("skiing", "ski"))
+    assert [vocabulary.group(index) for index in range(5)] == [0, 0, 1, 1, None]
+    assert vocabulary.sha256 == Vocabulary.load(tmp_path / "tags.txt").sha256
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("sea lake\n", "near-synonyms lake are not in the vocabulary"),
+        ("sea ocean\nocean ski\n", "near-synonyms ocean stand twice"),
+        ("sea\n", "'sea' stands alone"),
+    ],
+)
+def test_broken_groups_of_near_synonyms_are_refused(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "tags.txt").write_text("sea\nocean\nski\n")
+    (tmp_path / "synonyms.txt").write_text(content)
+    with pytest.raises(WeightsError, match=message):
+        Vocabulary.load(tmp_path / "tags.txt", synonyms=tmp_path / "synonyms.txt")
