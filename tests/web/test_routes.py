@@ -282,6 +282,7 @@ def test_the_specification_describes_these_routes_and_no_others(small_server: Se
     assert specification["openapi"].startswith("3.1")
     assert {path: list(routes) for path, routes in specification["paths"].items()} == {
         API: ["post"],
+        "/api/v1/export": ["post"],
         "/healthz": ["get"],
         "/readyz": ["get"],
     }
