@@ -13,6 +13,7 @@ EXPORT = "/api/v1/export"
 SPECIFICATION = "/api/v1/openapi.json"
 METRICS = "/metrics"
 MCP = "/gradio_api/mcp"
+PROGRAMS = "/programs"
 UPLOAD = "/gradio_api/upload"
 FILE = "/gradio_api/file="
 JOIN = "/gradio_api/queue/join"
@@ -34,7 +35,7 @@ METHODS = {
 # What is asked or sent on behalf of a photo.
 FOR_PHOTOS = (HASHTAGS, MCP, UPLOAD, JOIN, EVENTS, CALL, NAMED_CALL, *ANSWERS)
 
-_PLAIN = ("/", "/robots.txt", "/manifest.json", "/favicon.ico", "/theme.css", "/healthz", "/readyz", METRICS)
+_PLAIN = ("/", "/robots.txt", "/manifest.json", "/favicon.ico", "/theme.css", "/healthz", "/readyz", METRICS, PROGRAMS)
 _GRADIOS = ("/gradio_api/theme.css", "/gradio_api/queue/status")
 _EXACT = (*_PLAIN, HASHTAGS, EXPORT, SPECIFICATION, UPLOAD, JOIN, EVENTS, CANCEL, *_GRADIOS)
 _SLASHED = ("/config", "/gradio_api/info", "/gradio_api/app_id", RESET, CALL, NAMED_CALL, MCP)

@@ -69,7 +69,7 @@ def assistant_problem(
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """How the specification of a route describes these failures."""
     responses: dict[int | str, dict[str, Any]] = {
-        status: {"model": Problem, "description": MEANINGS[status]} for status in statuses
+        status: {"model": Problem, "description": texts.STATUSES[str(status)]} for status in statuses
     }
     if 503 in responses:
         seconds = {"description": "When to come back, in seconds.", "schema": {"type": "integer", "minimum": 1}}

@@ -22,6 +22,7 @@ from hashstagram.web.problems import add_handlers, described
 from hashstagram.web.service import Answer, Service
 
 _STATIC = Path(__file__).parent / "static"
+_OWN_FILES = ("page.js", "many.js", "asking.js", "programs.js", "programs.css", "icon.svg")
 _SETTINGS: dict[str, tuple[str, dict[str, int]]] = {
     "top_k": (texts.NOT_A_NUMBER, {"least": 1, "most": MAX_TOP_K}),
     "companions": (texts.NOT_A_NUMBER, {"least": 0, "most": MAX_TOP_K}),
@@ -167,7 +168,7 @@ def _metrics(service: Service) -> APIRouter:
 def _files(examples: Sequence[Path]) -> APIRouter:
     """The page's own files, each under its name: no path is ever made from an address."""
     router = APIRouter(include_in_schema=False)
-    files = {name: _STATIC / name for name in ("page.js", "many.js", "asking.js", "icon.svg")}
+    files = {name: _STATIC / name for name in _OWN_FILES}
     for example in examples:
         files[f"examples/{example.name}"] = example
         files["examples/CREDITS.md"] = example.parent / "CREDITS.md"

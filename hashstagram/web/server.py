@@ -22,6 +22,7 @@ from hashstagram.web.addresses import MCP, SPECIFICATION
 from hashstagram.web.environment import Settings
 from hashstagram.web.guard import Guard
 from hashstagram.web.janitor import Janitor
+from hashstagram.web.programs import programs_route
 from hashstagram.web.routes import add_routes
 from hashstagram.web.service import Service
 
@@ -74,6 +75,7 @@ def build_server(demo: gr.Blocks, service: Service, settings: Settings, examples
         redoc_url=None,
     )
     add_routes(app, service, examples)
+    app.include_router(programs_route(service, settings, limits))
     if assistants is not None:
         app.router.routes += [Route(path, assistants) for path in (MCP, f"{MCP}/")]
     # Gradio's mount leaves this to `launch`, and without it any file of this machine could be asked for: Gradio's check

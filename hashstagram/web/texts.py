@@ -147,6 +147,54 @@ MODEL_NAMES = {
     "vgg16": "VGG16",
 }
 
+# The page for programs. What stands between ` is code.
+PROGRAMS = {
+    "title": "Ask from a program",
+    "lead": "These commands ask this very server. Put the name of your photo where they say beach.jpg.",
+    "curl": "On the command line",
+    "curl_about": "One request brings one answer, and nothing stays here.",
+    "python": "Python",
+    "python_about": "With the package `requests`. It is the same request.",
+    "javascript": "JavaScript",
+    "javascript_about": "With Node.js 20 or newer and nothing else. Save it as `hashtags.mjs`.",
+    "gradio_python": "Python with Gradio's client",
+    "gradio_python_about": "With the package `gradio_client`. The photo is uploaded first, and gone within 15 minutes.",
+    "gradio_javascript": "JavaScript with Gradio's client",
+    "gradio_javascript_about": "With the package `@gradio/client`. Save it as `hashtags.mjs`.",
+    "assistant": "Assistants",
+    "assistant_about": (
+        "For the settings of an assistant that speaks the Model Context Protocol. Its tool `hashtags` takes the photo "
+        "itself, as a `data:` URL, and fetches nothing."
+    ),
+    "answer": "The answer",
+    "answer_about": (
+        "What is visible in the photo comes first, the surest at the top, then companions, which people write with it. "
+        "A confidence is calibrated: of the tags with 0.8, about 8 in 10 are right."
+    ),
+    "models_title": "Models",
+    "models_about": "For the field `model`. The first one answers if you name none.",
+    "limits": "Limits",
+    "limits_about": (
+        "JPEG, PNG, WebP, HEIC, AVIF, GIF, TIFF and BMP, up to {megabytes:.3g} MB and {megapixels:.3g} megapixels. "
+        "`top_k` may be 1 to 30."
+    ),
+    "specification": "Every field and every answer, for programs (OpenAPI)",
+    "statuses_title": "When it fails",
+    "statuses_about": (
+        "The answer then has a `code` for programs and a `message` for people, in the language that `Accept-Language` "
+        "asks for."
+    ),
+}
+STATUSES = {
+    "400": "The request cannot be understood, has no photo, or its photo is empty or damaged.",
+    "413": "The photo has too many bytes or pixels.",
+    "415": "The file is not a photo of a kind that is read here.",
+    "422": "There is no such model or tag, or a value cannot be used.",
+    "429": "That was very fast. Wait a few seconds.",
+    "500": "Something went wrong here.",
+    "503": "Too many photos are waiting, or the server is about to end. `Retry-After` says when to come back.",
+}
+
 # What assistants read. They put it into their people's language themselves.
 TOOL = """\
 Suggests hashtags that people would write under a photo. Use it when somebody wants hashtags, tags or keywords for a
