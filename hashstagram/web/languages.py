@@ -95,9 +95,13 @@ def said(what: str | HashStagramError, /, **values: object) -> str:
 
 def script() -> str:
     """The script that brings the other scripts their texts, in the present language."""
-    told = {name: translated(text) for name, text in texts.SCRIPT.items()}
-    functions = (_FOLDER / "static" / "texts.js").read_text(encoding="utf-8")
-    return f"const LANGUAGE = {json.dumps(current())};\nconst TEXTS = {json.dumps(told, indent=1)};\n{functions}"
+    constants = {
+        "LANGUAGE": current(),
+        "TEXTS": {name: translated(text) for name, text in texts.SCRIPT.items()},
+        "LABELS": {label: translated(text) for label, text in texts.LABELS.items()},
+    }
+    written = [f"const {name} = {json.dumps(value, indent=1)};\n" for name, value in constants.items()]
+    return "".join(written) + (_FOLDER / "static" / "texts.js").read_text(encoding="utf-8")
 
 
 class Sentence(str):

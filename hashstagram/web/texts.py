@@ -25,7 +25,7 @@ MODEL_LINE = "{name}\n{description}. {megabytes:.0f} MB."
 MODEL_FIGURES = """{name}
 {description}. {megabytes:.0f} MB. First hashtag right: {first:.0f} %. Five name {recall:.0f} % of what is in the photo."""
 TOP_K = "Number of hashtags"
-COMPANIONS = "Written with it"
+COMPANIONS = "Places for tags written with it"
 COMPANIONS_INFO = "So many of them, half at most, may be tags that people write with what is seen."
 MIN_CONFIDENCE = "Least confidence"
 MIN_CONFIDENCE_INFO = "0.5 leaves out what is right less often than every second time."
@@ -54,7 +54,9 @@ NEARLY_ALL = "over 9 in 10"
 IN_TEN = "{count} in 10"
 HARDLY_ANY = "under 1 in 10"
 ASKED_FOR = "as you wish"
-LOOKED = "{model} looked at your photo in {milliseconds} ms. Choose a hashtag to see what speaks for it."
+LOOKED = "{model} looked at your photo for {milliseconds:,} ms."
+ALL_LOOKED = "All models looked at your photo, for {milliseconds:,} ms together."
+HINT = "Choose a hashtag to see what in the photo speaks for it."
 CAP = "There are {count} hashtags. The line holds the first {cap}, because a post on Instagram may have no more."
 FOUND = "Hashtags for your photo: {tags}."
 NOTHING = "No hashtag is that sure. Lower the least confidence in the settings."
@@ -69,8 +71,8 @@ ABOUT = """\
 ## What is this?
 
 HashStagram looks at a photo and suggests the hashtags that people would write under it. Neural networks, trained on
-real photos, do the looking; the percentage beside a tag says how often such an answer is right. Tags about the platform
-itself, such as #instagood, are left out.
+real photos, do the looking; the words beside a tag say how often such an answer is right. The tags are the same
+whatever the language of this page, and those about the platform itself, such as #instagood, are left out.
 
 Your photo is used for nothing but the answer and is deleted within 15 minutes.
 
@@ -90,7 +92,9 @@ NOT_UPLOADED = "Only a photo that was uploaded here can be used. Please upload i
 FAILED = "Something went wrong on our side. Please try again."
 NO_CALL = "There is no photo here whose answer would come at this address. Please send the photo once more."
 TOO_LARGE = "The request is larger than {limit:,} bytes. Please send a smaller one."
-PHOTO_TOO_LARGE = "This photo has more than {megabytes:.3g} MB. Please make it smaller or save it as JPEG, and try again."
+PHOTO_TOO_LARGE = (
+    "This photo has more than {megabytes:.3g} MB. Please make it smaller or save it as JPEG, and try again."
+)
 NOT_FOUND_HERE = "There is nothing at this address."
 NOT_FOUND = "There is nothing at this address. {specification} lists what there is."
 WRONG_METHOD = "This address does not answer {method}. It answers {allowed}."
@@ -226,6 +230,30 @@ CANNOT_START = "HashStagram cannot start. {reason}"
 
 # Gradio reads the key itself out to people who do not see the page.
 GRADIOS = {"common.complete": "Done."}
+
+# What Gradio's components say in English whatever the language, and what is said instead.
+LABELS = {
+    "Capture from camera": "Capture from camera",
+    "Click to Access Webcam": "Use the camera",
+    "Close": "Close",
+    "Empty value": "No photo yet",
+    "Error": SORRY,
+    "File upload": "File upload",
+    "File(s) exceed the maximum allowed size of {megabytes} Mb: {names}": (
+        "This photo has more than {megabytes} MB. Please make it smaller or save it as JPEG, and try again."
+    ),
+    "Gradio footer navigation": "About this page",
+    "Paste from clipboard": "Paste from clipboard",
+    "Remove Image": "Remove Image",
+    "Reset to default value": "Reset to default value",
+    "Upload file": "Upload file",
+    "capture photo": "Take the photo",
+    "grant webcam access": "Allow the camera",
+    "number input for {label}": "number input for {label}",
+    "range slider for {label}": "range slider for {label}",
+    "select input source": "Choose the camera",
+    "select source": "Choose the camera",
+}
 
 # Names that are the same everywhere, descriptions for programmers, and what is said to whoever runs the server.
 ENGLISH = (

@@ -46,6 +46,7 @@ def sentences() -> dict[str, None]:
             found += value.values() if isinstance(value, dict) else [value]
     manifest = json.loads((ROOT / "weights" / "manifest.json").read_text(encoding="utf-8"))
     found += [model["description"] for model in manifest["models"]]
+    found += [example.stem.capitalize() for example in sorted((ROOT / "examples").glob("*.jpg"))]
     for speaker in SPEAKERS:
         found += [
             argument.value
