@@ -124,14 +124,21 @@ def browser() -> Iterator[Browser]:
 def visit(browser: Browser, server: Server) -> Iterator[Open]:
     """Open the page: `visit("/", **options)`, with the options of a browser's context.
 
-    `to` is the server, if not the one with the trained weights. In the end, the page must have spoken to no other host
+    `to` is the server, if not the one with the trained weights, and `ready` what the page must have. In the end, the page must have spoken to no other host
     and logged no error but those that are known, or `expected` to contain this text.
     """
     contexts: list[BrowserContext] = []
     strangers: list[str] = []
     errors: list[str] = []
 
-    def visit(path: str = "/", *, to: Server = server, expected: str | None = None, **options: Any) -> Page:
+    def visit(
+        path: str = "/",
+        *,
+        to: Server = server,
+        expected: str | None = None,
+        ready: str = "#photo input[type=file]",
+        **options: Any,
+    ) -> Page:
         def listen(message: ConsoleMessage) -> None:
             said = f"{message.text} ({message.location['url']})"
             known = EXPECTED.search(said) or (expected is not None and expected in said)
@@ -146,7 +153,7 @@ def visit(browser: Browser, server: Server) -> Iterator[Open]:
         page.on("console", listen)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(to.url + path)
-        page.locator("#photo input[type=file]").wait_for(state="attached")
+        page.locator(ready).first.wait_for(state="attached")
         return page
 
     expect.set_options(timeout=60_000)
