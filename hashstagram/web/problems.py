@@ -33,15 +33,6 @@ _CODES = {
 # What nginx, too, writes down for a client that went away before its answer; nobody reads it.
 _CLIENT_GONE = 499
 
-MEANINGS = {
-    400: "The request cannot be understood, has no photo, or its photo is empty or damaged.",
-    413: "The photo has too many bytes or pixels.",
-    415: "The file is not a photo of a kind that is read here.",
-    422: "There is no such model or tag, or a value cannot be used.",
-    500: "Something went wrong here.",
-    503: "Too many photos are waiting, or the server is about to end.",
-}
-
 
 class Problem(BaseModel):
     """What was wrong: `code` for programs, `message` for people."""

@@ -124,8 +124,8 @@ def browser() -> Iterator[Browser]:
 def visit(browser: Browser, server: Server) -> Iterator[Open]:
     """Open the page: `visit("/", **options)`, with the options of a browser's context.
 
-    `to` is the server, if not the one with the trained weights, and `ready` what the page must have. In the end, the page must have spoken to no other host
-    and logged no error but those that are known, or `expected` to contain this text.
+    `to` is the server, if not the one with the trained weights, and `ready` what the page must have. In the end, it
+    must have spoken to no other host and logged no error but those that are known, or `expected` to contain this text.
     """
     contexts: list[BrowserContext] = []
     strangers: list[str] = []
