@@ -93,7 +93,8 @@ def build_server(demo: gr.Blocks, service: Service, settings: Settings, examples
         css_paths=[theme.CSS],
         head=_HEAD,
         i18n=languages.STATIC,
-        footer_links=["api"],
+        # Gradio's own page for programs would name the host that the first of all visitors asked for.
+        footer_links=[],
         show_error=False,
         max_file_size=limits.max_bytes,
         run_history=False,

@@ -76,7 +76,7 @@ whatever the language of this page, and those about the platform itself, such as
 
 Your photo is used for nothing but the answer and is deleted within 15 minutes.
 
-Programs can ask too: `POST api/v1/hashtags`, described in [openapi.json](api/v1/openapi.json).
+Programs can ask too: [commands for this server](programs).
 """
 
 MANY = "Many photos at once"
