@@ -1,16 +1,17 @@
-"""The page: a photo, and beside it its hashtags."""
+"""The page: a photo and its hashtags, as a post shows them; below it the settings, and many photos at once."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
 
-from hashstagram.web import texts
-from hashstagram.web.components import ModelChoice, Photo, TopK
+from hashstagram.web import answers, languages, texts
+from hashstagram.web.components import Photo
+from hashstagram.web.controls import lay_out_controls
 from hashstagram.web.events import Parts, connect
 from hashstagram.web.janitor import EXAMPLES
-from hashstagram.web.languages import Blocks
-from hashstagram.web.service import Model, Service
+from hashstagram.web.languages import static
+from hashstagram.web.service import Service
 
 # How often the queue is looked at, in seconds.
 _LOOK = 0.005
@@ -21,7 +22,7 @@ def build_page(service: Service, *, uploads: Path, examples: Sequence[Path] = ()
 
     Copies of the `examples` are expected in the upload folder's examples while the page is served.
     """
-    demo = Blocks(title=texts.TITLE, analytics_enabled=False)
+    demo = languages.Blocks(title=texts.TITLE, analytics_enabled=False)
     with demo:
         parts = _lay_out(service, examples)
         copies = [uploads / EXAMPLES / example.name for example in examples]
@@ -36,51 +37,60 @@ def build_page(service: Service, *, uploads: Path, examples: Sequence[Path] = ()
 
 
 def _lay_out(service: Service, examples: Sequence[Path]) -> Parts:
-    gr.Markdown(f"# {texts.TITLE}\n{texts.TAGLINE}", elem_id="masthead")
+    gr.Markdown(f"# {texts.TITLE}\n{static(texts.TAGLINE)}", elem_id="masthead")
     with gr.Column(elem_id="room"):
-        with gr.Column(elem_id="photo-part"):
-            photo = Photo(
-                type="filepath",
-                image_mode=None,
-                sources=["upload", "webcam", "clipboard"],
-                label=texts.PHOTO,
-                show_label=False,
-                placeholder=texts.PLACEHOLDER,
-                alt_text=texts.PHOTO_ALT,
-                buttons=[],
-                elem_id="photo",
-            )
-            go = gr.Button(texts.GO, variant="primary", elem_id="go")
-        with gr.Column(elem_id="answer-part"):
-            gr.Markdown(f"## {texts.HASHTAGS}")
-            label = gr.Label(label=texts.HASHTAGS, show_label=False, show_heading=False, elem_id="hashtags")
-            note = gr.Markdown(texts.EMPTY, elem_id="note")
-            line = gr.Textbox(label=texts.LINE, buttons=["copy"], interactive=True, lines=1, elem_id="line")
-            model = ModelChoice(
-                [(_described(model), model.name) for model in service.models],
-                value=service.models[0].name,
-                label=texts.MODEL,
-                elem_id="model",
-            )
-            top_k = TopK(1, 30, value=5, step=1, label=texts.TOP_K, visible=False)
-            forget = gr.Button(texts.FORGET, visible="hidden", elem_id="forget")
+        with gr.Column(elem_id="post"):
+            with gr.Column(elem_id="photo-part"):
+                photo = Photo(
+                    type="filepath",
+                    image_mode=None,
+                    sources=["upload", "webcam", "clipboard"],
+                    label=static(texts.PHOTO),
+                    show_label=False,
+                    placeholder=static(texts.PLACEHOLDER),
+                    buttons=[],
+                    elem_id="photo",
+                )
+                gr.Button(static(texts.CAMERA), variant="primary", elem_id="camera")
+            with gr.Column(elem_id="answer-part"):
+                answer = gr.Markdown(answers.WAITING, sanitize_html=False, elem_id="answer")
+                with gr.Column(elem_id="caption"):
+                    line = gr.Textbox(label=static(texts.LINE), lines=1, elem_id="line")
+                    gr.Button(static(texts.COPY), variant="primary", elem_id="copy")
+                gr.Button(static(texts.ANOTHER), elem_id="another")
+        with gr.Column(elem_id="settings"):
+            gr.Button(static(texts.SETTINGS), elem_id="fold")
+            with gr.Column(elem_id="controls"):
+                controls = lay_out_controls(service)
+        compared = gr.Markdown("", sanitize_html=False, elem_id="compared")
         buttons = _lay_out_examples(examples) if examples else []
-    gr.Markdown(texts.ABOUT, elem_id="about")
-    return Parts(photo, go, label, note, line, model, top_k, forget, buttons)
+    with gr.Column(elem_id="many"):
+        gr.Markdown(f"## {static(texts.MANY)}")
+        gr.Markdown(static(texts.MANY_ABOUT))
+    gr.Markdown(static(texts.ABOUT), elem_id="about")
+    # What the page's script presses.
+    ask = gr.Button(visible="hidden", elem_id="ask")
+    forget = gr.Button(visible="hidden", elem_id="forget")
+    # What only programs see.
+    recommend = gr.Button(visible=False)
+    label = gr.Label(label=texts.HASHTAGS, visible=False)
+    return Parts(photo, controls, answer, line, compared, ask, forget, recommend, label, buttons)
 
 
 def _lay_out_examples(examples: Sequence[Path]) -> list[gr.Button]:
     with gr.Column(elem_id="example-part"):
-        gr.Markdown(f"## {texts.EXAMPLES}")
+        gr.Markdown(f"## {static(texts.EXAMPLES)}")
         with gr.Row(elem_id="examples"):
             # Their pictures come with the style sheet; the names are for who does not see them.
             buttons = [
                 gr.Button(
-                    example.stem.replace("_", " ").capitalize(), elem_id=f"example-{number}", elem_classes="example"
+                    static(example.stem.replace("_", " ").capitalize()),
+                    elem_id=f"example-{number}",
+                    elem_classes="example",
                 )
                 for number, example in enumerate(examples)
             ]
-        gr.Markdown(texts.CREDITS.format(names=_authors(examples)), elem_id="credits")
+        gr.Markdown(static(texts.CREDITS, names=_authors(examples)), elem_id="credits")
     return buttons
 
 
@@ -92,8 +102,3 @@ def _authors(examples: Sequence[Path]) -> str:
         if len(cells) > 3:
             authors[cells[1]] = cells[3]
     return ", ".join(dict.fromkeys(authors[example.name] for example in examples))
-
-
-def _described(model: Model) -> str:
-    """The name on a line of its own, then what there is to know."""
-    return f"{texts.MODEL_NAMES.get(model.name, model.name)}\n{model.description}"

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
 from PIL import Image
 
 from hashstagram import (
@@ -142,7 +143,13 @@ class Service:
         for model in self.models:
             if isinstance(name, str) and name.casefold() in (model.name.casefold(), model.id.casefold()):
                 return model
-        raise SettingError(f"{name!r} is not a model. Choose one of: {', '.join(model.name for model in self.models)}.")
+        names = ", ".join(model.name for model in self.models)
+        raise SettingError("{name!r} is not a model. Choose one of: {names}.", name=name, names=names)
+
+    def check(self, model: str | None, choice: Choice) -> None:
+        """Raise SettingError for a choice that the model would refuse whatever the photo shows."""
+        recommender = self._recommenders[self.model(model).name]
+        recommender.rank(np.zeros(len(recommender.vocabulary), dtype=np.float32), choice)
 
     async def recommend(
         self,

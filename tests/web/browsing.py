@@ -2,11 +2,11 @@
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import JSHandle, Page
+from playwright.sync_api import JSHandle, Page, expect
 
 CHROMIUM = Path("/usr/bin/chromium")
 # A browser of a distribution talks to its makers; this one is to talk to our server alone.
@@ -32,6 +32,22 @@ Open = Callable[..., Page]
 
 def choose(page: Page, photo: Path | dict[str, Any]) -> None:
     page.locator("#photo input[type=file]").set_input_files(photo)  # type: ignore[arg-type]
+
+
+def tags(page: Page) -> list[str]:
+    return [text.removeprefix("#") for text in page.locator("#answer .chip b").all_inner_texts()]
+
+
+def line(tags: Sequence[str]) -> str:
+    return " ".join(f"#{tag}" for tag in tags)
+
+
+def answered(page: Page, count: int = 5) -> list[str]:
+    """The hashtags, once the line to paste holds them too."""
+    expect(page.locator("#answer .chip")).to_have_count(count)
+    found = tags(page)
+    expect(page.locator("#line textarea")).to_have_value(line(found[:5]))
+    return found
 
 
 def transfer(page: Page, *photos: Path) -> JSHandle:
