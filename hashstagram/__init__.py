@@ -18,6 +18,7 @@ from hashstagram.errors import (
     SettingError,
     WeightsError,
 )
+from hashstagram.explain import HeatMap, explain
 from hashstagram.photos import Limits
 from hashstagram.recommender import Recommender, available_models, compare, load_model
 from hashstagram.vocabulary import Vocabulary
@@ -28,6 +29,7 @@ __all__ = [
     "Choice",
     "HashStagramError",
     "Hashtag",
+    "HeatMap",
     "Limits",
     "PhotoBroken",
     "PhotoError",
@@ -40,5 +42,6 @@ __all__ = [
     "__version__",
     "available_models",
     "compare",
+    "explain",
     "load_model",
 ]

@@ -45,6 +45,18 @@ class Companions:
         companions[self.outputs] = sigmoid(self.output @ hidden + self.output_bias)
         return companions
 
+    def spoken_for(self, visible: Floats, companion: int) -> Floats:
+        """What each visible tag (tags,) adds to the score of one companion, given by its vocabulary index.
+
+        The layer is linear around any photo, so the shares and what its biases add make up the whole score.
+        """
+        shares = np.zeros_like(visible)
+        beyond = beyond_implied(visible[None, self.inputs], self.implied)[0]
+        active = self.hidden @ beyond + self.hidden_bias > 0
+        row = self.output[np.flatnonzero(self.outputs == companion)[0]]
+        shares[self.inputs] = beyond * ((row * active) @ self.hidden)
+        return shares
+
 
 _loaded: SharedCache[tuple[str, tuple[str, ...], tuple[str, ...]], Companions] = SharedCache()
 

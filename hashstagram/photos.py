@@ -166,20 +166,26 @@ def to_tensor(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.fl
         raise PhotoUnsupported(
             "A tensor is made from an RGB image, as open_photo returns it, not from {mode}.", mode=image.mode
         )
-    crop, short = preprocessing.crop, min(image.size)
-    box = []
-    for side in image.size:
-        resized = preprocessing.resize * side // short
-        start = round((resized - crop) / 2)
-        box.append((start * side / resized, (start + crop) * side / resized))
-    (left, right), (top, bottom) = box
-    square = image.resize((crop, crop), _KERNELS[preprocessing.interpolation], box=(left, top, right, bottom))
+    crop = preprocessing.crop
+    square = image.resize((crop, crop), _KERNELS[preprocessing.interpolation], box=seen_part(image.size, preprocessing))
     mean = np.array(preprocessing.mean, dtype=np.float32).reshape(3, 1, 1)
     std = np.array(preprocessing.std, dtype=np.float32).reshape(3, 1, 1)
     tensor = np.empty((3, crop, crop), dtype=np.float32)
     np.multiply(np.asarray(square).transpose(2, 0, 1), 1 / (255 * std), out=tensor)
     tensor -= mean / std
     return tensor
+
+
+def seen_part(size: tuple[int, int], preprocessing: Preprocessing) -> tuple[float, float, float, float]:
+    """What a network sees of a photo of `size` (width, height): left, top, right and bottom in its pixels."""
+    crop, short = preprocessing.crop, min(size)
+    box = []
+    for side in size:
+        resized = preprocessing.resize * side // short
+        start = round((resized - crop) / 2)
+        box.append((start * side / resized, (start + crop) * side / resized))
+    (left, right), (top, bottom) = box
+    return left, top, right, bottom
 
 
 def _read(photo: str | os.PathLike[str] | bytes, limits: Limits) -> bytes:

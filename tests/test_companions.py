@@ -71,6 +71,25 @@ def test_what_another_tag_implies_says_nothing_more(small_weights: Path) -> None
     assert not np.array_equal(layer.probabilities(visible), before)
 
 
+def test_a_companions_score_is_shared_out_among_the_tags_that_speak_for_it(bundled_weights: Path) -> None:
+    manifest = Manifest.load(bundled_weights)
+    assert manifest.companions is not None
+    vocabulary = load_vocabulary(bundled_weights, manifest)
+    layer = load_companions(bundled_weights, manifest.companions, vocabulary)
+    cats, cat = vocabulary.index("catsofinstagram"), vocabulary.index("cat")
+    visible = np.zeros(len(vocabulary), dtype=np.float32)
+    for tag, probability in (("cat", 0.8), ("animal", 0.9), ("sea", 0.3)):
+        visible[vocabulary.index(tag)] = probability
+
+    shares = layer.spoken_for(visible, cats)
+
+    assert set(np.flatnonzero(shares)) <= set(np.flatnonzero(visible))
+    assert shares.argmax() == cat
+    # A photo of which everything is a little surer: the score grows by as much of the shares.
+    scores = [np.log(p / (1 - p)) for p in (layer.probabilities(surer)[cats] for surer in (visible, 1.01 * visible))]
+    assert scores[1] - scores[0] == pytest.approx(0.01 * shares.sum(), rel=0.02)
+
+
 def test_layer_is_in_memory_once_and_then_freed(small_weights: Path) -> None:
     record, vocabulary = _record(small_weights), _vocabulary(small_weights)
     layer = load_companions(small_weights, record, vocabulary)

@@ -42,7 +42,7 @@ class TorchEngine(Engine):
 
     def compute(self, inputs: Floats) -> tuple[Floats, Floats]:
         tensor = torch.from_numpy(np.require(inputs, np.float32, ("C", "W"))).to(self.device)
-        with torch.inference_mode(), _exact(self.device):
+        with torch.inference_mode(), exactly(self.device):
             if isinstance(self.network, HashNet):
                 features = self.network.penultimate_of_trunks(tensor)
             else:
@@ -143,7 +143,7 @@ class _Unfilled(TorchFunctionMode):
 
 
 @contextmanager
-def _exact(device: str) -> Iterator[None]:
+def exactly(device: str) -> Iterator[None]:
     """Full fp32, one call at a time.
 
     cuDNN rounds to TF32 by default, so much that a photo alone and in a batch would differ in the third decimal. The

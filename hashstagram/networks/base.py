@@ -14,9 +14,17 @@ class Network(nn.Module):
 
     penultimate_width: int
 
+    def maps(self, photos: Tensor) -> Tensor:
+        """Photos (B, 3, H, W), normalised, to the maps (B, C, h, w) that still tell places in the photo apart."""
+        raise NotImplementedError
+
+    def penultimate_of_maps(self, maps: Tensor) -> Tensor:
+        """What `maps` gave to non-negative features (B, penultimate_width)."""
+        raise NotImplementedError
+
     def penultimate(self, photos: Tensor) -> Tensor:
         """Photos (B, 3, H, W), normalised, to non-negative features (B, penultimate_width)."""
-        raise NotImplementedError
+        return self.penultimate_of_maps(self.maps(photos))
 
     def classify(self, features: Tensor) -> Tensor:
         """Penultimate features (B, penultimate_width) to logits (B, num_tags)."""

@@ -113,8 +113,12 @@ class EfficientNetLite(Network):
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(self.penultimate_width, num_tags)
 
-    def penultimate(self, photos: Tensor) -> Tensor:
-        features: Tensor = self.tail(self.trunk(photos)).mean((2, 3))
+    def maps(self, photos: Tensor) -> Tensor:
+        maps: Tensor = self.trunk(photos)
+        return maps
+
+    def penultimate_of_maps(self, maps: Tensor) -> Tensor:
+        features: Tensor = self.tail(maps).mean((2, 3))
         return features
 
     def classify(self, features: Tensor) -> Tensor:

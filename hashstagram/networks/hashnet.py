@@ -47,7 +47,12 @@ class HashNet(Network):
 
     def trunk_features(self, photos: Tensor) -> Tensor:
         """Photos (B, 3, H, W) to both trunks' penultimate features side by side (B, 8192), VGG16's first."""
-        return torch.cat([self.vgg16.penultimate(photos), self.alexnet.penultimate(photos)], dim=1)
+        return torch.cat([trunk.penultimate(photos) for trunk in self.trunks], dim=1)
+
+    @property
+    def trunks(self) -> tuple[Network, Network]:
+        """VGG16 and AlexNet, in the order of their features."""
+        return self.vgg16, self.alexnet
 
     def penultimate(self, photos: Tensor) -> Tensor:
         return self.penultimate_of_trunks(self.trunk_features(photos))

@@ -24,12 +24,15 @@ class ResNet18(Network):
         self.avgpool = template.avgpool
         self.fc = nn.Linear(self.penultimate_width, num_tags)
 
-    def penultimate(self, photos: Tensor) -> Tensor:
+    def maps(self, photos: Tensor) -> Tensor:
         maps = photos
         for name, module in self.named_children():
-            if name not in ("avgpool", "fc"):
+            if name not in ("layer4", "avgpool", "fc"):
                 maps = module(maps)
-        features: Tensor = torch.flatten(self.avgpool(maps), 1)
+        return maps
+
+    def penultimate_of_maps(self, maps: Tensor) -> Tensor:
+        features: Tensor = torch.flatten(self.avgpool(self.get_submodule("layer4")(maps)), 1)
         return features
 
     def classify(self, features: Tensor) -> Tensor:

@@ -44,8 +44,12 @@ class VGG16(Network):
             linear(4096, num_tags, fc8),
         )
 
-    def penultimate(self, photos: Tensor) -> Tensor:
-        pooled = torch.flatten(self.avgpool(self.features(photos)), 1)
+    def maps(self, photos: Tensor) -> Tensor:
+        maps: Tensor = self.features[:-1](photos)
+        return maps
+
+    def penultimate_of_maps(self, maps: Tensor) -> Tensor:
+        pooled = torch.flatten(self.avgpool(self.features[-1](maps)), 1)
         features: Tensor = self.classifier[:-1](pooled)
         return features
 

@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import load_file, save
 
 from hashstagram.engines import cores, open_engine
-from hashstagram.engines.torch_engine import TorchEngine, _exact, choose_device, load_network
+from hashstagram.engines.torch_engine import TorchEngine, choose_device, exactly, load_network
 from hashstagram.errors import SettingError, WeightsError
 from hashstagram.networks import Network, build
 from hashstagram.vocabulary import Vocabulary
@@ -306,7 +306,7 @@ def test_devices_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch,
 
 def test_cuda_computes_in_full_fp32_and_the_process_keeps_its_settings() -> None:
     before = torch.backends.cudnn.enabled, torch.backends.cudnn.allow_tf32
-    with _exact("cuda:0"):
+    with exactly("cuda:0"):
         assert torch.backends.cudnn.enabled
         assert not torch.backends.cudnn.allow_tf32
     assert (torch.backends.cudnn.enabled, torch.backends.cudnn.allow_tf32) == before
