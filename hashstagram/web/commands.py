@@ -42,9 +42,8 @@ import {{ openAsBlob }} from "node:fs";
 const body = new FormData();
 body.set("photo", await openAsBlob("beach.jpg"));
 const answer = await fetch("{ADDRESS}/api/v1/hashtags", {{ method: "POST", body }});
-const {{ hashtags, message }} = await answer.json();
-if (message) throw new Error(message);
-for (const {{ tag, confidence }} of hashtags) console.log(tag, confidence);
+if (!answer.ok) throw new Error(await answer.text());
+for (const {{ tag, confidence }} of (await answer.json()).hashtags) console.log(tag, confidence);
 """
 
 _GRADIO_PYTHON = f"""\
