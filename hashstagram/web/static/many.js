@@ -31,7 +31,7 @@ const button = (text, onclick, properties = {}) => make("button", { type: "butto
 // --- The section ---
 
 function build() {
-  const input = make("input", { type: "file", accept: "image/*", multiple: true, className: "unseen" });
+  const input = make("input", { type: "file", accept: "image/*", multiple: true });
   input.addEventListener("change", () => {
     add([...input.files]);
     input.value = "";
@@ -157,14 +157,25 @@ function picture(row) {
 
 async function copy(row) {
   const line = row.answer.hashtags.slice(0, CAPTION).map(({ tag }) => `#${tag}`).join(" ");
-  try {
-    await navigator.clipboard.writeText(line);
+  const copied = await navigator.clipboard?.writeText(line).then(() => true, () => false);
+  if (copied || copyAsOfOld(line)) {
     tell(`${say("copied")}: ${line}`);
-  } catch {
-    // Without HTTPS there is no clipboard: the tags are selected, and the keyboard copies them.
+  } else {
     getSelection().selectAllChildren(row.hashtags.querySelector(".chips"));
     tell(say("copy_by_keyboard"));
   }
+}
+
+// Browsers keep the clipboard from pages that come without encryption.
+function copyAsOfOld(line) {
+  const focused = document.activeElement;
+  const field = make("textarea", { value: line });
+  section.append(field);
+  field.select();
+  const copied = document.execCommand("copy");
+  field.remove();
+  focused?.focus();
+  return copied;
 }
 
 // --- One after the other ---
