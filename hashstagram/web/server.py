@@ -36,6 +36,7 @@ _HEAD = f"""\
 <link rel="icon" href="site/icon.svg" type="image/svg+xml">
 <script src="site/texts.js"></script>
 <script src="site/page.js"></script>
+<script type="module" src="site/many.js"></script>
 """
 
 
@@ -90,7 +91,7 @@ def build_server(demo: gr.Blocks, service: Service, settings: Settings, examples
         root_path=settings.root_path or None,
         theme=theme.THEME,
         css=theme.examples_css(examples),
-        css_paths=[theme.CSS],
+        css_paths=[theme.CSS, theme.MANY_CSS],
         head=_HEAD,
         i18n=languages.STATIC,
         # Gradio's own page for programs would name the host that the first of all visitors asked for.
