@@ -155,6 +155,8 @@ function mend() {
   }
   const photo = shownPhoto();
   if (photo && photo.alt !== say("photo_alt")) photo.alt = say("photo_alt");
+  // It says in its own text what it is for.
+  document.querySelector("#photo button.upload-container")?.removeAttribute("aria-label");
   const input = document.querySelector("#photo input[type=file]");
   if (input && !input.multiple) input.multiple = true;
   // Gradio names the two parts of a slider in English, whatever its label says.
