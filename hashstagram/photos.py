@@ -15,7 +15,7 @@ import re
 import stat
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -329,7 +329,7 @@ def _on_white(image: Image.Image) -> Image.Image:
         return image if image.mode == "RGB" else image.convert("RGB")
     if image.mode == "La":
         image = image.convert("LA")
-    rgba = image.convert("RGBA")
+    rgba = image if image.mode == "RGBA" else image.convert("RGBA")
     white = Image.new("RGB", image.size, "white")
     white.paste(rgba, mask=rgba.getchannel("A"))
     return white
@@ -341,18 +341,32 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     16 bits use their whole range by definition. Wider modes do not say what white is: it is taken to be the first of
     1 (floating only), 255 and 65,535 that no pixel exceeds, and otherwise the brightest pixel, with the darkest black.
     """
-    values = np.asarray(image)
     if image.mode.startswith("I;16"):
-        return Image.fromarray((values >> 8).astype(np.uint8))
-    finite = np.isfinite(values)
-    low, high = float(values.min(where=finite, initial=0)), float(values.max(where=finite, initial=0))
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    low, high = 0.0, 0.0
+    for _, values in _strips(image):
+        finite = np.isfinite(values)
+        low = min(low, float(values.min(where=finite, initial=0)))
+        high = max(high, float(values.max(where=finite, initial=0)))
     for white in (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0):
         if low >= 0 and high <= white:
             low, high = 0.0, white
             break
-    # In double precision: the span of two floats may exceed a float, or be too small to divide by.
-    grey = (np.where(finite, values, 0).astype(np.float64) - low) / (high - low)
-    return Image.fromarray((grey * 255).round().astype(np.uint8))
+    whole = Image.new("L", image.size)
+    for top, values in _strips(image):
+        # In double precision: the span of two floats may exceed a float, or be too small to divide by.
+        grey = (np.where(np.isfinite(values), values, 0).astype(np.float64) - low) / (high - low)
+        whole.paste(Image.fromarray((grey * 255).round().astype(np.uint8)), (0, top))
+    return whole
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, NDArray[Any]]]:
+    """The image from top to bottom, with the row at which each strip begins: as numbers it would take ten times the
+    memory at once.
+    """
+    height = max(1, 2**20 // image.width)
+    for top in range(0, image.height, height):
+        yield top, np.asarray(image.crop((0, top, image.width, min(top + height, image.height))))
 
 
 def _to_srgb(rgb: Image.Image, profile: bytes) -> Image.Image:

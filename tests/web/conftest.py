@@ -97,9 +97,9 @@ def space_server(start_server: StartServer, small_weights: Path) -> Server:
 
 @pytest.fixture(scope="session")
 def slow_photo() -> bytes:
-    """A small file that takes more than a second to read: 36 megapixels of floating numbers."""
+    """A small file that takes a second to read: 49 megapixels of floating numbers."""
     stream = io.BytesIO()
-    Image.new("F", (6000, 6000), 0.3).save(stream, "TIFF", compression="tiff_adobe_deflate")
+    Image.new("F", (7000, 7000), 0.3).save(stream, "TIFF", compression="tiff_adobe_deflate")
     return stream.getvalue()
 
 
