@@ -63,19 +63,38 @@ def form_requests(path: str, photos: Sequence[Photo], model: str, **fields: str)
 
 @dataclass(frozen=True)
 class Drop:
-    """The number of the page's event that follows a dropped photo, and that of the component which sets it off."""
+    """The page's event that follows a dropped photo: its number, and that of the component which sets it off.
+
+    `inputs` are the element ids of what it is told, with the value that each has when the page has just been opened;
+    its output number `line` is the line of hashtags to paste.
+    """
 
     event: int
     trigger: int
+    inputs: tuple[tuple[str, Any], ...] = ()
+    line: int = 0
+
+    def call(self, session: str, **values: Any) -> dict[str, Any]:
+        """What the page sends to have the event run, with other `values` by the element ids of the inputs."""
+        return {
+            "data": [values.get(name, value) for name, value in self.inputs],
+            "event_data": None,
+            "fn_index": self.event,
+            "trigger_id": self.trigger,
+            "session_hash": session,
+        }
 
 
 def drop_of(configuration: dict[str, Any]) -> Drop:
     """Find the event in the page's `/config`. Raises BenchmarkError for a page that has none."""
-    photos = {each["id"] for each in configuration["components"] if each["props"].get("elem_id") == "photo"}
+    components = {each["id"]: each["props"] for each in configuration["components"]}
+    names = {number: str(props.get("elem_id")) for number, props in components.items()}
     for event in configuration["dependencies"]:
         for component, name in event["targets"]:
-            if component in photos and name == "upload":
-                return Drop(event["id"], component)
+            if names.get(component) == "photo" and name == "upload":
+                inputs = tuple((names[number], components[number].get("value")) for number in event["inputs"])
+                line = [names[number] for number in event["outputs"]].index("line")
+                return Drop(event["id"], component, inputs, line)
     raise BenchmarkError("The page has no event for a dropped photo. Bring benchmarks/visitors.py up to it.")
 
 
@@ -114,11 +133,11 @@ class PageVisitor:
             "meta": {"_type": "gradio.FileData"},
         }
         try:
-            label, *_ = await self._event([file, self._model, 5])
+            hashtags = await self._event(self._drop.call(self._session, photo=file, model=self._model))
             seconds = time.perf_counter() - started
         finally:
             _good(await preview)
-        return seconds, str(label["label"])
+        return seconds, hashtags[0]
 
     async def _follow(self, upload: str) -> None:
         progress = Connection(self._port)
@@ -127,18 +146,11 @@ class PageVisitor:
         finally:
             progress.close()
 
-    async def _event(self, data: list[Any]) -> list[Any]:
-        """Join the queue and listen until the event's end: what it gives."""
-        call = {
-            "data": data,
-            "event_data": None,
-            "fn_index": self._drop.event,
-            "trigger_id": self._drop.trigger,
-            "session_hash": self._session,
-        }
+    async def _event(self, call: dict[str, Any]) -> list[str]:
+        """Join the queue and listen until the event's end: the hashtags that it gives."""
         _good(await self._main.ask(post_json("/gradio_api/queue/join", call)))
         told = _good(await self._main.ask(get(f"/gradio_api/queue/data?session_hash={self._session}"))).body
-        return result_of(told)
+        return hashtags_of(told, self._drop)
 
     def leave(self) -> None:
         for following in self._following:
@@ -147,18 +159,18 @@ class PageVisitor:
         self._preview.close()
 
 
-def result_of(told: bytes) -> list[Any]:
-    """What an event gave, out of the stream of its queue.
+def hashtags_of(told: bytes, drop: Drop) -> list[str]:
+    """The hashtags that the page's event gave, out of the stream of its queue.
 
     Raises Refused when the server said it had no room, and BenchmarkError for any other end.
     """
     for line in told.splitlines():
         if line.startswith(b"data:") and b"process_completed" in line:
             message = json.loads(line[5:])
-            if message["success"]:
-                data: list[Any] = message["output"]["data"]
-                return data
-            if message["output"].get("error") == texts.BUSY:
+            if message["success"] and (line := message["output"]["data"][drop.line]):
+                return [tag.removeprefix("#") for tag in str(line).split()]
+            # The page shows it where the hashtags would stand.
+            if texts.BUSY in str(message["output"]):
                 raise Refused
             raise BenchmarkError(f"The page's event failed: {message['output']}.")
     raise BenchmarkError(f"The page's event had no end: {told[-200:]!r}.")

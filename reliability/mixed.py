@@ -202,8 +202,7 @@ async def _disconnecting(port: int, drop: Drop, photo: Photo, record: Record) ->
         if told.status != 200:
             return BUSY if told.status == 503 else f"upload: status {told.status}"
         file = {"path": told.json()[0], "meta": {"_type": "gradio.FileData"}}
-        call = {"data": [file, None, 5], "fn_index": drop.event, "trigger_id": drop.trigger, "session_hash": "gone"}
-        await ask(port, post_json(JOIN, call))
+        await ask(port, post_json(JOIN, drop.call("gone", photo=file)))
         return ANSWERED
 
     forms = (photo.request, upload(photo.content))

@@ -10,7 +10,7 @@ from benchmarks.crowd import ask_all
 from benchmarks.driving import BenchmarkError
 from benchmarks.servers import ROUTE, ROUTE_OF_2018, family, our_server, server_of_2018
 from benchmarks.stack2018.model import load_models
-from benchmarks.visitors import Drop, PageVisitor, Photo, Program, Refused, drop_of, form_requests, result_of
+from benchmarks.visitors import Drop, PageVisitor, Photo, Program, Refused, drop_of, form_requests, hashtags_of
 from benchmarks.wire import Connection, get
 from hashstagram import Choice, load_model
 from hashstagram.web import texts
@@ -69,13 +69,23 @@ def test_the_server_of_2018_answers_programs(small_weights: Path, monkeypatch: p
 
 def configuration(name: str) -> dict[str, object]:
     return {
-        "components": [{"id": 4, "props": {"elem_id": "photo"}}, {"id": 5, "props": {}}],
-        "dependencies": [{"id": 0, "targets": [[5, "upload"]]}, {"id": 1, "targets": [[5, "input"], [4, name]]}],
+        "components": [
+            {"id": 4, "props": {"elem_id": "photo"}},
+            {"id": 5, "props": {"elem_id": "top_k", "value": 5}},
+            {"id": 6, "props": {"elem_id": "answer"}},
+            {"id": 7, "props": {"elem_id": "line", "value": ""}},
+        ],
+        "dependencies": [
+            {"id": 0, "targets": [[5, "upload"]], "inputs": [], "outputs": []},
+            {"id": 1, "targets": [[5, "input"], [4, name]], "inputs": [4, 5], "outputs": [6, 7]},
+        ],
     }
 
 
 def test_the_event_that_follows_a_dropped_photo_is_found() -> None:
-    assert drop_of(configuration("upload")) == Drop(event=1, trigger=4)
+    drop = drop_of(configuration("upload"))
+    assert drop == Drop(event=1, trigger=4, inputs=(("photo", None), ("top_k", 5)), line=1)
+    assert drop.call("abc", photo="a.jpg")["data"] == ["a.jpg", 5]
     with pytest.raises(BenchmarkError, match="no event for a dropped photo"):
         drop_of(configuration("change"))
 
@@ -86,10 +96,13 @@ def told(success: bool, output: dict[str, object]) -> bytes:
 
 
 def test_an_events_stream_ends_with_an_answer_a_refusal_or_an_error() -> None:
-    assert result_of(told(True, {"data": [{"label": "dog"}]})) == [{"label": "dog"}]
+    drop = Drop(event=1, trigger=4, line=1)
+    assert hashtags_of(told(True, {"data": ["<dl>…</dl>", "#dog #puppy"]}), drop) == ["dog", "puppy"]
     with pytest.raises(Refused):
-        result_of(told(False, {"error": texts.BUSY}))
+        hashtags_of(told(True, {"data": [f"<p>{texts.BUSY}</p>", ""]}), drop)
+    with pytest.raises(Refused):
+        hashtags_of(told(False, {"error": texts.BUSY}), drop)
     with pytest.raises(BenchmarkError, match="broken"):
-        result_of(told(False, {"error": "broken"}))
+        hashtags_of(told(False, {"error": "broken"}), drop)
     with pytest.raises(BenchmarkError, match="no end"):
-        result_of(b'data: {"msg": "estimation"}\n\n')
+        hashtags_of(b'data: {"msg": "estimation"}\n\n', drop)
