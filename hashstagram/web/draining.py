@@ -4,8 +4,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# What has no answer by then gets none.
-MOST_SECONDS = 10
+# What has no answer by then gets none. To hang up and to clean up takes up to two seconds more, and ten in all are what
+# may be expected of who waits.
+MOST_SECONDS = 8
 
 
 class Draining:

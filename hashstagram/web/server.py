@@ -112,7 +112,7 @@ def build_server(demo: gr.Blocks, service: Service, settings: Settings, examples
 def serve(demo: gr.Blocks, service: Service, settings: Settings, examples: Sequence[Path] = ()) -> None:
     """Load the models and serve the page until SIGTERM or Ctrl-C; nothing answers before the models are warm.
 
-    What has begun by then is finished first, for 10 s at most. A second signal ends that.
+    What has begun by then is finished first, and all ends within 10 s. A second signal ends that.
 
     Raises WeightsError for weights that cannot be used, and SettingError for a port, an engine or an upload folder that
     cannot.

@@ -1,5 +1,6 @@
 """How the server ends: what runs is answered, what comes is sent away, and nobody is left waiting."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -16,8 +17,8 @@ from hashstagram.web.draining import Draining
 
 CALL = "/gradio_api/call/recommend"
 ENDING = "The server is about to start again. Please try again in a few seconds."
-# Far less than the ten seconds after which it would end anyway.
-SOON = 8
+# Less than the eight seconds after which it would end anyway.
+SOON = 6
 
 
 @pytest.fixture
@@ -114,6 +115,23 @@ def test_balancers_hear_of_it_and_an_open_page_does_not_hold_it(ending: Callable
     assert server.said().splitlines()[-1].startswith("HashStagram answers on"), "nothing was amiss"
 
 
+def test_who_is_refused_does_not_hold_it(ending: Callable[..., Server], jpeg: Path) -> None:
+    server = ending(HASHSTAGRAM_DRAIN_SECONDS="1")
+    elsewhere = str(server.uploads.with_name("hashstagram-1") / "0a1b" / "photo.jpg")
+    tell(server)
+    began = time.monotonic()
+    while server.process.poll() is None and time.monotonic() - began < SOON:
+        with contextlib.suppress(httpx.TransportError):  # it may end meanwhile
+            for answer in (
+                server.post(CALL, json={"data": [file(elsewhere), "alexnet", 5]}),
+                server.post("/api/v1/hashtags", files={"photo": jpeg.read_bytes()}),
+                server.get("/gradio_api/queue/data?session_hash=0a1b"),
+            ):
+                assert answer.status_code == 503
+
+    assert server.process.poll() == 0
+
+
 def test_a_second_signal_ends_it_at_once(start_server: StartServer, small_weights: Path, jpeg: Path) -> None:
     endless = (
         "import app, time; from hashstagram import Recommender as R; real = R.recommend; "
@@ -150,13 +168,13 @@ def test_stays_as_long_as_something_holds_it_and_for_a_while_after(monkeypatch: 
     assert server.over(1)
 
 
-def test_ends_after_ten_seconds_whatever_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ends_after_eight_seconds_whatever_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(draining.time, "monotonic", lambda: now)
     server = Draining()
     server.begin()
     with server.held(for_photo=False):
-        now = 109.9
+        now = 107.9
         assert not server.over(0)
-        now = 110
+        now = 108
         assert server.over(0)

@@ -59,7 +59,7 @@ def test_what_can_be_set() -> None:
         ("HASHSTAGRAM_QUEUE", "-1"),
         ("HASHSTAGRAM_METRICS", "yes"),
         ("HASHSTAGRAM_ACCESS_LOG", "2"),
-        ("HASHSTAGRAM_DRAIN_SECONDS", "11"),
+        ("HASHSTAGRAM_DRAIN_SECONDS", "9"),
         ("HASHSTAGRAM_UPLOAD_SECONDS", "901"),
         ("HASHSTAGRAM_UPLOAD_SECONDS", "１０"),
     ],
