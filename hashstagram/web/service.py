@@ -5,6 +5,7 @@ away leaves it.
 """
 
 import asyncio
+import io
 import math
 import time
 from collections.abc import Awaitable, Callable
@@ -19,15 +20,17 @@ from hashstagram import (
     Choice,
     HashStagramError,
     Hashtag,
+    HeatMap,
     Recommender,
     SettingError,
     WeightsError,
     available_models,
     compare,
+    explain,
     load_model,
 )
 from hashstagram.engines import cores
-from hashstagram.photos import Photo
+from hashstagram.photos import Photo, open_photo
 from hashstagram.records import Record
 from hashstagram.stages import measured
 from hashstagram.web import texts
@@ -36,6 +39,9 @@ from hashstagram.web.metrics import WAIT, Metrics
 
 # How often a photo in the line is checked for whether anybody still waits for it, in seconds.
 _LOOK = 0.1
+# A cold disk may take ten seconds to import PyTorch, once.
+_LONGEST_EXPLANATION = 30.0
+_QUALITY = 85
 
 _Result = TypeVar("_Result")
 
@@ -78,6 +84,14 @@ class Answer:
     model: str
     hashtags: tuple[Hashtag, ...]
     seconds: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Which parts of a photo speak for a tag, and the JPEG that shows it."""
+
+    heat: HeatMap
+    picture: bytes
 
 
 class Service:
@@ -134,7 +148,10 @@ class Service:
     def check_room(self) -> None:
         """Raise Busy when the line is full."""
         if self._taken >= self._places:
-            raise Busy(math.ceil(self._taken * self._seconds / self._count))
+            raise self._busy()
+
+    def _busy(self) -> Busy:
+        return Busy(max(1, math.ceil(self._taken * self._seconds / self._count)))
 
     def model(self, name: str | None) -> Model:
         """The model of that name, capitals aside; None or "" is the default. Raises SettingError for an unknown one."""
@@ -182,6 +199,21 @@ class Service:
             self.metrics.answered(answer.model)
         return answers
 
+    async def explain(
+        self, photo: bytes | str, model: str | None, tag: str, *, gone: Callable[[], Awaitable[bool]] | None = None
+    ) -> Explanation:
+        """Which parts of a photo speak for a tag of a model.
+
+        The first time in a process, PyTorch is imported for it. Raises as `recommend` does, SettingError for a tag
+        that this model cannot recommend, and Busy when there is no answer within half a minute.
+        """
+        chosen = self.model(model)
+        try:
+            async with asyncio.timeout(_LONGEST_EXPLANATION):
+                return await self.in_line(lambda waited: self._explained(chosen.name, photo, tag), gone)
+        except TimeoutError:
+            raise self._busy() from None
+
     async def in_line(
         self, work: Callable[[float], _Result], gone: Callable[[], Awaitable[bool]] | None = None
     ) -> _Result:
@@ -212,6 +244,13 @@ class Service:
             finally:
                 self.metrics.looked_at(model, {WAIT: waited, **seconds})
         return Answer(model, tuple(hashtags), time.monotonic() - started)
+
+    def _explained(self, model: str, photo: Photo, tag: str) -> Explanation:
+        image = open_photo(photo)
+        heat = explain(self._recommenders[model], image, tag)
+        picture = io.BytesIO()
+        heat.over(image).save(picture, "JPEG", quality=_QUALITY)
+        return Explanation(heat, picture.getvalue())
 
     def _look_with_all(self, photo: Photo, choice: Choice) -> tuple[Answer, ...]:
         started = time.monotonic()

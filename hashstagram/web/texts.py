@@ -57,6 +57,13 @@ ASKED_FOR = "as you wish"
 LOOKED = "{model} looked at your photo for {milliseconds:,} ms."
 ALL_LOOKED = "All models looked at your photo, for {milliseconds:,} ms together."
 HINT = "Choose a hashtag to see what in the photo speaks for it."
+HEAT_ALT = "Your photo, lit where it speaks for #{tag}"
+HEAT_VISIBLE = "What is lit here speaks for #{tag}. The dark edges are not looked at."
+HEAT_COMPANION = (
+    "#{tag} is not seen itself, but written with {tags}. What is lit here speaks for these. "
+    "The dark edges are not looked at."
+)
+HEAT_NONE = "Nothing in this photo speaks for #{tag}."
 CAP = "There are {count} hashtags. The line holds the first {cap}, because a post on Instagram may have no more."
 FOUND = "Hashtags for your photo: {tags}."
 NOTHING = "No hashtag is that sure. Lower the least confidence in the settings."
