@@ -49,7 +49,7 @@ class Outcome:
         if self.kept:
             parts.append(f"{_photos(self.kept)} done before")
         if self.problems:
-            parts.append(f"{len(self.problems)} that could not be used:")
+            parts.append(f"{len(self.problems)} could not be used:")
         return ", ".join(parts)
 
 

@@ -4,7 +4,6 @@ A photo is only ever read. A sidecar is written under another name and then take
 old one or the new one, whole.
 """
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -85,7 +84,8 @@ def _has_namesakes(path: Path) -> bool:
 def _write(place: Path, content: bytes) -> None:
     # What a link leads to is replaced, not the link.
     place = place.resolve()
-    unfinished = place.with_name(f".{place.name}.{os.getpid()}.part")
+    # Always the same name, so that what a run that was killed has left goes when the next one is at this photo.
+    unfinished = place.with_name(f".{place.name}.part")
     try:
         unfinished.write_bytes(content)
         if place.exists():

@@ -6,12 +6,12 @@ has left half written.
 """
 
 import codecs
+import contextlib
 import fcntl
 import itertools
 import json
 import os
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -40,6 +40,8 @@ class _JsonLines:
             for line in file:
                 if line.endswith(b"\n"):
                     yield json.loads(line)
+                else:
+                    _check_begun(line, b'{"photo": ')
 
 
 class _Csv:
@@ -52,8 +54,11 @@ class _Csv:
 
     @staticmethod
     def read(path: Path) -> Iterator[Row]:
+        with path.open("rb") as file:
+            _check_begun(file.read(len(_Csv.head)), _Csv.head)
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            groups = itertools.groupby(rows.read_csv(file), key=lambda cells: cells["photo"])
+            lines = (line for line in file if line.endswith("\n"))
+            groups = itertools.groupby(rows.read_csv(lines), key=lambda cells: cells["photo"])
             read = ((photo, list(cells)) for photo, cells in groups)
             # Of a file that ends in the middle of a row, the last photo may lack tags.
             before: Row | None = None
@@ -65,6 +70,12 @@ class _Csv:
                 before = {"photo": photo, "hashtags": tags, **shared}
             if before is not None and _is_whole(path):
                 yield before
+
+
+def _check_begun(content: bytes, head: bytes) -> None:
+    """Raise ValueError where `content` neither begins with `head` nor is the beginning of it."""
+    if not content.startswith(head) and not head.startswith(content):
+        raise ValueError("something else")
 
 
 _FORMS: dict[str, Any] = {"jsonl": _JsonLines, "csv": _Csv}
@@ -81,11 +92,13 @@ class Table:
         self._path, self._form, self._order, self._again = path, _FORMS[form], order, again
         self._versions = dict(photos)
         self._done: set[str] = set()
-        try:
-            self._file = _locked(path)
-            self._begin()
-        except OSError as error:
-            raise self._unwritable(error) from error
+        with contextlib.ExitStack() as undone:
+            try:
+                self._file = undone.enter_context(_locked(path))
+                self._begin()
+            except OSError as error:
+                raise self._unwritable(error) from error
+            undone.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -119,7 +132,7 @@ class Table:
                 is_right = False
         if is_right and _is_whole(self._path):
             return
-        unfinished = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
+        unfinished = self._path.with_name(f".{self._path.name}.part")
         try:
             with unfinished.open("wb") as file:
                 file.write(self._form.head)
@@ -177,7 +190,7 @@ def _write(file: BinaryIO, content: bytes) -> None:
 
 def _is_whole(path: Path) -> bool:
     """Whether the file ends with the end of a row."""
-    with path.open("rb") as file, suppress(OSError):
+    with path.open("rb") as file, contextlib.suppress(OSError):
         file.seek(-1, os.SEEK_END)
         return file.read() == b"\n"
     return True

@@ -156,7 +156,16 @@ def test_jsonl_is_exactly_what_is_documented(photos: list[str]) -> None:
 
 def test_settings_reach_the_recommender(photos: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--model", "alexnet", "--top-k", "9", "--companions", "3", "--min-confidence", "0.2"]
-    arguments += ["--exclude", "love,#Beach", "--exclude", "sea", "--always", "daytime guitar", "--platform-tags", "--no-variety"]
+    arguments += [
+        "--exclude",
+        "love,#Beach",
+        "--exclude",
+        "sea",
+        "--always",
+        "daytime guitar",
+        "--platform-tags",
+        "--no-variety",
+    ]
     assert main(["tag", "--format", "jsonl", *arguments, photos[0]]) == 0
     (row,) = _lines(capsys.readouterr().out)
     choice = Choice(
