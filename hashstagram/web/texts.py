@@ -87,7 +87,10 @@ Programs can ask too: [commands for this server](programs).
 """
 
 MANY = "Many photos at once"
-MANY_ABOUT = "Up to 50 go one after the other, with the settings above. One that cannot be used never spoils the rest."
+MANY_ABOUT = (
+    "Up to 50 go one after the other, with the settings above. "
+    "None is kept, and one that cannot be used never spoils the rest."
+)
 
 # Above a sentence of those that follow.
 SORRY = "That did not work"
@@ -118,6 +121,7 @@ SCRIPT = {
     "photo_alt": PHOTO_ALT,
     "no_preview": "Your browser cannot show this kind of photo. Its hashtags come all the same.",
     "copied": "Copied",
+    "looking": "Looking …",
     "copy_by_keyboard": "The line is selected. Copy it with the keyboard.",
     "hashtags": HASHTAGS,
     "seen": SEEN,
