@@ -39,7 +39,7 @@ def test_a_photo_gets_its_hashtags_and_another_model_gives_its_own(
     no_sideways_scrolling(page)
     assert tags(page) == []
 
-    page.get_by_role("button", name="Drop an image file here to upload").dispatch_event(
+    page.get_by_role("button", name="Drop a photo here").dispatch_event(
         "drop", {"dataTransfer": transfer(page, PHOTO)}
     )
     first = answered(page)
@@ -102,7 +102,7 @@ def test_a_file_that_is_too_large_is_refused_and_takes_the_old_answer_along(visi
 
     choose(page, {"name": "large.jpg", "mimeType": "image/jpeg", "buffer": bytes(11 * 2**20)})
 
-    expect(page.get_by_test_id("toast-body")).to_contain_text("maximum allowed size of 10")
+    expect(page.get_by_test_id("toast-body")).to_contain_text("This photo has more than 10.0 MB.")
     forgotten(page)
 
 
@@ -148,7 +148,7 @@ def test_a_photo_that_the_browser_cannot_show_is_answered(visit: Open, tmp_path:
 def test_a_photo_comes_from_the_camera_and_from_the_clipboard(visit: Open) -> None:
     page = visit()
     page.get_by_role("button", name="Capture from camera").click()
-    page.get_by_role("button", name="Click to Access Webcam").click()
+    page.get_by_role("button", name="Allow the camera").click()
     # Before the first picture has come, the button would take a photo of nothing.
     page.locator("#photo video").evaluate(
         """async video => {
@@ -157,7 +157,7 @@ def test_a_photo_comes_from_the_camera_and_from_the_clipboard(visit: Open) -> No
             }
         }"""
     )
-    page.get_by_role("button", name="capture photo").click()
+    page.get_by_role("button", name="Take the photo").click()
     answered(page)
 
     page.get_by_role("button", name="Remove Image").click()
@@ -187,7 +187,7 @@ def test_the_keyboard_reaches_models_and_photo(visit: Open) -> None:
             if (event.target.type === "file") document.body.dataset.chooser = "asked";
         }, true)"""
     )
-    page.get_by_role("button", name="Drop an image file here to upload").focus()
+    page.get_by_role("button", name="Drop a photo here").focus()
     page.keyboard.press("Enter")
     expect(page.locator("body")).to_have_attribute("data-chooser", "asked")
 
