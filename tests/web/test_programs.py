@@ -184,7 +184,9 @@ def test_the_page_fits_a_phone(visit: Open, small_server: Server, scheme: str) -
 @pytest.mark.skipif(not CHROMIUM.exists(), reason=NO_BROWSER)
 def test_page_and_programs_lead_to_each_other(visit: Open, small_server: Server) -> None:
     page = visit("/", to=small_server)
-    page.locator("a[href=programs]").first.click()
-    page.wait_for_url(f"{small_server.url}/programs")
-    page.get_by_role("link", name="HashStagram").click()
-    page.wait_for_url(f"{small_server.url}/")
+    with page.context.expect_page() as opened:
+        page.locator("#about").get_by_role("link", name="commands for this server").click()
+    programs = opened.value
+    programs.wait_for_url(f"{small_server.url}/programs")
+    programs.get_by_role("link", name="HashStagram").click()
+    programs.wait_for_url(f"{small_server.url}/")

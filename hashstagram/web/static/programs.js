@@ -2,7 +2,7 @@
 "use strict";
 
 async function copy(button) {
-  const code = button.closest("section").querySelector("code");
+  const code = button.closest("section").querySelector("pre");
   const name = button.textContent;
   try {
     await navigator.clipboard.writeText(code.textContent);
