@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from hashstagram.errors import SettingError, WeightsError
-from hashstagram.records import CompanionsRecord, Record, VocabularyRecord, read_record
-from hashstagram.vocabulary import Vocabulary, did_you_mean
+from hashstagram.records import CompanionsRecord, Record, SynonymsRecord, VocabularyRecord, read_record
+from hashstagram.vocabulary import Vocabulary, did_you_mean, list_sha256
 
 FORMAT = 2
 MANIFEST = "manifest.json"
@@ -34,10 +34,22 @@ class Manifest:
                     raise WeightsError(f"{record.id} is built on {part}, which has parts itself. Name single models.")
 
     @classmethod
-    def start(cls, vocabulary: str | os.PathLike[str], platform_tags: str | os.PathLike[str]) -> "Manifest":
-        """A manifest without models, for the two tag lists of a weight folder."""
-        known = Vocabulary.load(vocabulary, platform_tags)
-        return cls(VocabularyRecord(Path(vocabulary).name, Path(platform_tags).name, known.sha256, len(known)))
+    def start(
+        cls,
+        vocabulary: str | os.PathLike[str],
+        platform_tags: str | os.PathLike[str] | None = None,
+        synonyms: str | os.PathLike[str] | None = None,
+    ) -> "Manifest":
+        """A manifest without models, for the tag lists of a weight folder; it needs no more than its vocabulary."""
+        known = Vocabulary.load(vocabulary, platform_tags, synonyms)
+        record = VocabularyRecord(Path(vocabulary).name, None, known.sha256, len(known))
+        if platform_tags is not None:
+            record = replace(
+                record, platform_tags=Path(platform_tags).name, platform_tags_sha256=list_sha256(platform_tags)
+            )
+        if synonyms is not None:
+            record = replace(record, synonyms=SynonymsRecord(Path(synonyms).name, list_sha256(synonyms)))
+        return cls(record)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> "Manifest":
@@ -107,3 +119,7 @@ class Manifest:
     def with_companions(self, companions: CompanionsRecord | None) -> "Manifest":
         """This manifest with another companion layer, or with none."""
         return replace(self, companions=companions)
+
+    def with_synonyms(self, synonyms: SynonymsRecord | None) -> "Manifest":
+        """This manifest with another list of near-synonyms, or with none."""
+        return replace(self, vocabulary=replace(self.vocabulary, synonyms=synonyms))

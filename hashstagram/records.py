@@ -140,17 +140,37 @@ class CompanionsRecord:
 
 
 @dataclass(frozen=True)
-class VocabularyRecord:
-    """The folder's tag list: its two files, the hash of its tags, and their number."""
+class SynonymsRecord:
+    """The list of near-synonyms: its file and the hash of its lines, how it was learned, and what heeding it costs."""
 
     file: str
-    platform_tags: str
     sha256: str
-    tags: int
+    training: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_file_name(self.file)
-        _check_file_name(self.platform_tags)
+
+
+@dataclass(frozen=True)
+class VocabularyRecord:
+    """The folder's tag list: its file, the hash of its tags, and their number.
+
+    `platform_tags` is the file of those, None where there is none, with the hash of its lines, None where nobody wrote
+    it down; `synonyms` is the list of near-synonyms, if there is one.
+    """
+
+    file: str
+    platform_tags: str | None
+    sha256: str
+    tags: int
+    platform_tags_sha256: str | None = None
+    synonyms: SynonymsRecord | None = None
+
+    def __post_init__(self) -> None:
+        _check_file_name(self.file)
+        if self.platform_tags is not None:
+            _check_file_name(self.platform_tags)
 
 
 def _check_file_name(file: str) -> None:
@@ -195,8 +215,12 @@ def _truth(value: object) -> bool:
     return value
 
 
+def _or_none(reader: Callable[[Any], _Read]) -> Callable[[Any], _Read | None]:
+    return lambda content: None if content is None else reader(content)
+
+
 def _optional(kind: type[_Read], key: str) -> Callable[[Any], _Read | None]:
-    return lambda content: None if content is None else read_record(kind, content, key)
+    return _or_none(lambda content: read_record(kind, content, key))
 
 
 _STORED: dict[str, Callable[[Any], Any]] = {"file": _text, "bytes": _count, "sha256": _text}
@@ -208,7 +232,15 @@ _FILE: dict[str, Callable[[Any], Any]] = {
     "vocabulary_sha256": _text,
 }
 _KINDS: dict[type, dict[str, Callable[[Any], Any]]] = {
-    VocabularyRecord: {"file": _text, "platform_tags": _text, "sha256": _text, "tags": _count},
+    SynonymsRecord: {"file": _text, "sha256": _text, "training": _mapping, "metrics": _mapping},
+    VocabularyRecord: {
+        "file": _text,
+        "platform_tags": _or_none(_text),
+        "sha256": _text,
+        "tags": _count,
+        "platform_tags_sha256": _or_none(_text),
+        "synonyms": _optional(SynonymsRecord, "synonyms"),
+    },
     StoredFile: _STORED,
     Quantised: {
         "graph": _optional(StoredFile, "graph"),
@@ -232,14 +264,19 @@ _KINDS: dict[type, dict[str, Callable[[Any], Any]]] = {
     },
     CompanionsRecord: {**_FILE, **_LEARNED, "inputs": _texts, "outputs": _texts},
 }
+# What a manifest may leave out: those of other lists and of earlier versions do.
+_MAY_LACK: dict[type, set[str]] = {VocabularyRecord: {"platform_tags", "platform_tags_sha256", "synonyms"}}
 
 
 def read_record(kind: type[_Read], content: object, where: str) -> _Read:
     """One of the records from its JSON. Raises WeightsError that names the first key which is not as it should be."""
     readers = _KINDS[kind]
+    may_lack = _MAY_LACK.get(kind, set())
+    if isinstance(content, dict):
+        content = dict.fromkeys(may_lack) | content
     if not isinstance(content, dict) or content.keys() != readers.keys():
-        keys = content.keys() if isinstance(content, dict) else ()
-        missing = ", ".join(sorted(readers.keys() - keys)) or "nothing"
+        keys = set(content) if isinstance(content, dict) else set()
+        missing = ", ".join(sorted(readers.keys() - may_lack - keys)) or "nothing"
         unknown = ", ".join(sorted(map(str, keys - readers.keys()))) or "nothing"
         raise WeightsError(f"{where} of the manifest lacks {missing} and has {unknown} that is not known. Restore it.")
     values = {}

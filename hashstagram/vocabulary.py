@@ -198,6 +198,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(close)}?" if close else ""
 
 
+def list_sha256(path: str | os.PathLike[str]) -> str:
+    """What a manifest knows a tag list by: the hash of its lines joined by newlines, whatever ends them in the file.
+
+    Raises WeightsError as `Vocabulary.load` does.
+    """
+    return hashlib.sha256("\n".join(_lines(Path(path))).encode()).hexdigest()
+
+
 def _is_tag(tag: str) -> bool:
     return split_tags(tag) == [tag] and tag == normalised(tag)
 

@@ -1,7 +1,8 @@
 """Where weights come from, and that they are what their records say.
 
-A weight folder holds `manifest.json`, the vocabulary, its platform tags, and the safetensors files that the manifest
-lists. Nothing here knows networks: a file becomes named arrays, and only after its size and sha256 were found right.
+A weight folder holds `manifest.json`, the vocabulary, the lists of its platform tags and near-synonyms if it has them,
+and the safetensors files that the manifest lists. Nothing here knows networks: a file becomes named arrays, and only
+after its size and sha256 were found right.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from safetensors.numpy import load as parse_safetensors
 from hashstagram.errors import WeightsError
 from hashstagram.manifest import Manifest
 from hashstagram.records import CompanionsRecord, Record, StoredFile
-from hashstagram.vocabulary import Vocabulary
+from hashstagram.vocabulary import Vocabulary, list_sha256
 
 __all__ = [
     "CompanionsRecord",
@@ -60,9 +61,18 @@ def resolve(weights: str | os.PathLike[str] | None = None) -> Path:
 
 
 def load_vocabulary(folder: str | os.PathLike[str], manifest: Manifest) -> Vocabulary:
-    """The folder's vocabulary. Raises WeightsError when it is not the one that the manifest was written for."""
+    """The folder's vocabulary, with its platform tags and near-synonyms where the manifest names them.
+
+    Raises WeightsError when one of the lists is not the one that the manifest was written for.
+    """
     listed = manifest.vocabulary
-    vocabulary = Vocabulary.load(Path(folder) / listed.file, Path(folder) / listed.platform_tags)
+    platform = None if listed.platform_tags is None else Path(folder) / listed.platform_tags
+    synonyms = None if listed.synonyms is None else Path(folder) / listed.synonyms.file
+    if platform is not None and listed.platform_tags_sha256 is not None:
+        _check_list(platform, listed.platform_tags_sha256)
+    if synonyms is not None and listed.synonyms is not None:
+        _check_list(synonyms, listed.synonyms.sha256)
+    vocabulary = Vocabulary.load(Path(folder) / listed.file, platform, synonyms)
     if vocabulary.sha256 != listed.sha256:
         raise WeightsError(
             f"{listed.file} in {folder} is not the vocabulary of the manifest: it has {len(vocabulary)} tags with "
@@ -70,6 +80,16 @@ def load_vocabulary(folder: str | os.PathLike[str], manifest: Manifest) -> Vocab
             "Restore the file; a changed vocabulary needs weights that are trained for it."
         )
     return vocabulary
+
+
+def _check_list(path: Path, expected: str) -> None:
+    sha256 = list_sha256(path)
+    if sha256 != expected:
+        raise WeightsError(
+            f"{path.name} in {path.parent} is damaged or changed: its lines have sha256 {sha256}, the manifest says "
+            f"{expected[:8]}…. Restore it (git checkout, or copy the folder again); if you changed it yourself, write "
+            "its new sha256 into the manifest."
+        )
 
 
 def check_vocabulary(record: Record | CompanionsRecord, vocabulary: Vocabulary, outputs: int | None) -> None:

@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import save
 
 from hashstagram.errors import SettingError, WeightsError
-from hashstagram.records import VocabularyRecord
+from hashstagram.records import SynonymsRecord, VocabularyRecord
 from hashstagram.vocabulary import Vocabulary
 from hashstagram.weights import (
     CompanionsRecord,
@@ -46,7 +46,14 @@ def test_the_file_has_the_form_that_is_documented(small_weights: Path) -> None:
     content = json.loads((small_weights / "manifest.json").read_text())
     assert list(content) == ["format", "vocabulary", "models", "companions"]
     assert content["format"] == 2
-    assert list(content["vocabulary"]) == ["file", "platform_tags", "sha256", "tags"]
+    assert list(content["vocabulary"]) == [
+        "file",
+        "platform_tags",
+        "sha256",
+        "tags",
+        "platform_tags_sha256",
+        "synonyms",
+    ]
     network = (
         "name tag network options parts file bytes sha256 vocabulary_sha256 description input taught calibration int8"
     )
@@ -148,6 +155,8 @@ def test_file_names_that_leave_the_folder_are_refused(weights_copy: Path, rewrit
 def test_platform_tags_that_leave_the_folder_are_refused() -> None:
     with pytest.raises(WeightsError, match=r"names the file '\.\./tags'"):
         VocabularyRecord("vocabulary.txt", "../tags", "0", 1)
+    with pytest.raises(WeightsError, match=r"names the file '/tags'"):
+        SynonymsRecord("/tags", "0")
 
 
 def _stored(file: str) -> dict[str, Any]:
@@ -165,7 +174,9 @@ def _int8(**changes: Any) -> dict[str, Any]:
         (lambda c: c.update(format=1), "not a manifest of format 2"),
         (lambda c: c.pop("format"), "not a manifest of format 2"),
         (lambda c: c.update(models={}), "no list of models"),
-        (lambda c: c.pop("vocabulary"), "vocabulary of the manifest lacks file, platform_tags, sha256, tags"),
+        (lambda c: c.pop("vocabulary"), "vocabulary of the manifest lacks file, sha256, tags"),
+        (lambda c: c["vocabulary"].update(platform_tags=3), r"vocabulary\.platform_tags .* is 3: a text was expected"),
+        (lambda c: c["vocabulary"].update(synonyms={"file": "a"}), "synonyms of the manifest lacks metrics, sha256"),
         (lambda c: c["models"][0].pop("taught"), r"models\[0\] of the manifest lacks taught"),
         (lambda c: c["models"][0].update(colour=1), "has colour that is not known"),
         (lambda c: c["models"][1].update(bytes="many"), r"models\[1\]\.bytes .* is 'many': a whole number"),
@@ -300,6 +311,42 @@ def test_vocabulary_of_the_folder_must_be_the_manifests(weights_copy: Path, rewr
         match=rf"998 tags with sha256 [0-9a-f]{{8}}, the manifest has 997 with {manifest.vocabulary.sha256[:8]}\.",
     ):
         load_vocabulary(weights_copy, manifest)
+
+
+@pytest.mark.parametrize("name", ["platform_tags.txt", "synonyms.txt"])
+def test_tag_lists_of_the_folder_must_be_the_manifests(weights_copy: Path, rewrite: Rewrite, name: str) -> None:
+    lists = [weights_copy / each for each in ("vocabulary.txt", "platform_tags.txt", "synonyms.txt")]
+    rewrite(lists[1], b"# begging\ninstagood\n")
+    lists[2].write_text("sea ocean\n")
+    manifest = Manifest.start(*lists)
+    vocabulary = load_vocabulary(weights_copy, manifest)
+    assert vocabulary.platform == {"instagood"}
+    assert vocabulary.synonyms == (("sea", "ocean"),)
+
+    path = weights_copy / name
+    original = path.read_bytes()
+    # Where lines end otherwise, as in a checkout on Windows, the list is the same.
+    rewrite(path, original.replace(b"\n", b"\r\n"))
+    assert load_vocabulary(weights_copy, manifest) == vocabulary
+    rewrite(path, original + b"love like\n" if name == "synonyms.txt" else original + b"love\n")
+    with pytest.raises(WeightsError, match=rf"{name} in .* is damaged or changed: .* Restore it"):
+        load_vocabulary(weights_copy, manifest)
+    path.unlink()
+    with pytest.raises(WeightsError, match=rf"{name} cannot be read"):
+        load_vocabulary(weights_copy, manifest)
+
+
+def test_a_manifest_may_name_a_vocabulary_alone(weights_copy: Path, rewrite: Rewrite) -> None:
+    def earlier(content: dict[str, Any]) -> None:
+        for key in ("platform_tags_sha256", "synonyms"):
+            content["vocabulary"].pop(key)
+
+    _edit(weights_copy, rewrite, earlier)
+    assert load_vocabulary(weights_copy, Manifest.load(weights_copy)).platform
+    _edit(weights_copy, rewrite, lambda content: content["vocabulary"].pop("platform_tags"))
+    manifest = Manifest.load(weights_copy)
+    assert load_vocabulary(weights_copy, manifest) == Vocabulary.load(weights_copy / "vocabulary.txt")
+    assert manifest.vocabulary == Manifest.start(weights_copy / "vocabulary.txt").vocabulary
 
 
 @pytest.mark.parametrize(("outputs", "size"), [(1000, "1000"), (None, "an unknown number of")])

@@ -11,16 +11,19 @@ from safetensors.numpy import save
 from hashstagram.manifest import MANIFEST
 from hashstagram.weights import Manifest
 
-VOCABULARY, PLATFORM_TAGS = "vocabulary.txt", "platform_tags.txt"
+VOCABULARY, PLATFORM_TAGS, SYNONYMS = "vocabulary.txt", "platform_tags.txt", "synonyms.txt"
 
 
 def manifest_of(weights: Path) -> Manifest:
-    """The folder's manifest, or one without models where the folder has its two tag lists only.
+    """The folder's manifest, or one without models where the folder has its vocabulary only, or more tag lists.
 
-    Raises WeightsError for a manifest that is not one and for missing tag lists.
+    Raises WeightsError for a manifest that is not one and for a missing vocabulary.
     """
     if not (weights / MANIFEST).is_file():
-        return Manifest.start(weights / VOCABULARY, weights / PLATFORM_TAGS)
+        platform_tags, synonyms = (
+            path if path.is_file() else None for path in (weights / PLATFORM_TAGS, weights / SYNONYMS)
+        )
+        return Manifest.start(weights / VOCABULARY, platform_tags, synonyms)
     return Manifest.load(weights)
 
 

@@ -43,11 +43,12 @@ def object_name(file: str, sha256: str) -> str:
 def files_of(manifest: Manifest) -> list[tuple[str, int | None, str | None]]:
     """Name, bytes and sha256 of every file that serving a set needs beside its manifest.
 
-    The two tag lists have no record of their own: their bytes and sha256 are None.
+    What the manifest has of the tag lists is not their files' hash: their bytes and sha256 are None.
     """
     vocabulary = manifest.vocabulary
-    files: list[tuple[str, int | None, str | None]] = [(vocabulary.file, None, None)]
-    files.append((vocabulary.platform_tags, None, None))
+    synonyms = None if vocabulary.synonyms is None else vocabulary.synonyms.file
+    lists = [name for name in (vocabulary.file, vocabulary.platform_tags, synonyms) if name is not None]
+    files: list[tuple[str, int | None, str | None]] = [(name, None, None) for name in lists]
     for record in manifest.models:
         files.append((record.file, record.bytes, record.sha256))
         if record.int8 is not None:
