@@ -11,14 +11,25 @@ import logging
 import os
 
 from hashstagram.engines.base import Engine, Floats, Known
-from hashstagram.engines.choose import ENGINES, select
+from hashstagram.engines.choose import ENGINES, Selected, select
 from hashstagram.manifest import Manifest
 from hashstagram.records import Record
 from hashstagram.vocabulary import Vocabulary
 
-__all__ = ["ENGINES", "Engine", "Floats", "Known", "open_engine"]
+__all__ = ["ENGINES", "Engine", "Floats", "Known", "Selected", "choose_engine", "open_engine"]
 
 _log = logging.getLogger(__name__)
+
+
+def choose_engine(manifest: Manifest, record: Record, device: str = "auto", engine: str = "auto") -> Selected:
+    """What computes a model of a manifest, and why. Raises SettingError as `choose.select` does."""
+    forms = [each.int8 for each in (record, *(manifest.record(part) for part in record.parts))]
+    return select(
+        engine,
+        device,
+        has_int8=None not in forms,
+        int8_is_default=all(form is not None and form.default for form in forms),
+    )
 
 
 def open_engine(
@@ -34,13 +45,7 @@ def open_engine(
     Raises WeightsError for a weight that is missing, damaged or made for something else, and SettingError for a device
     or an engine that is not there.
     """
-    forms = [each.int8 for each in (record, *(manifest.record(part) for part in record.parts))]
-    selected = select(
-        engine,
-        device,
-        has_int8=None not in forms,
-        int8_is_default=all(form is not None and form.default for form in forms),
-    )
+    selected = choose_engine(manifest, record, device, engine)
     _log.info(
         "%s: %s in %s on %s, because %s",
         record.id,

@@ -1,6 +1,7 @@
 """The command line: `python -m hashstagram tag PHOTO_OR_FOLDER…`, `models` and `doctor`."""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -52,4 +53,15 @@ def _models(arguments: argparse.Namespace) -> int:
     return OK
 
 
-_COMMANDS = {"tag": _tag, "models": _models}
+def _doctor(arguments: argparse.Namespace) -> int:
+    from hashstagram.tagging import doctor
+
+    report = doctor.examine()
+    if arguments.json:
+        print(json.dumps(report.to_json(), indent=1))
+    else:
+        Text(sys.stdout).plain(doctor.text(report))
+    return BAD_SETTING if report.problems else OK
+
+
+_COMMANDS = {"tag": _tag, "models": _models, "doctor": _doctor}

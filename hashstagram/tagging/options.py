@@ -59,6 +59,15 @@ def parser() -> argparse.ArgumentParser:
     _add_tag(commands)
     models = commands.add_parser("models", help="list the models", description="List the models, the default first.")
     models.add_argument("--json", action="store_true", help="as a JSON array")
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what is installed, what computes the models and why, and what is wrong",
+        description="Look at this installation: packages, processor, weights, models and what computes them, settings. "
+        "Weights from gs:// are fetched, as they are for any command.",
+        epilog="exit codes:\n  0  all is well\n  2  something would stop HashStagram; the last lines say what",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    doctor.add_argument("--json", action="store_true", help="as a JSON object")
     return top
 
 

@@ -55,6 +55,10 @@ class Text:
             details = self._styled(_DIM, f"{record.id}: {len(record.taught)} tags, {size}{parts}")
             self._write(f"{name}  {record.description}{default}\n{'':<{width}}  {details}")
 
+    def plain(self, text: str) -> None:
+        """Write lines as they are."""
+        self._write("\n".join(map(harmless, text.splitlines())))
+
     def _styled(self, style: str, text: str) -> str:
         return f"{style}{harmless(text)}{_END}" if self._colours else harmless(text)
 
