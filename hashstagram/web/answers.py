@@ -31,7 +31,7 @@ WAITING = (
     '<i></i><div><i style="width: 110px"></i><i style="width: 140px"></i></div></div>'
 )
 
-# The page's script takes a new answer for one, even if it says the same as the last.
+# Gradio leaves alone what says the same as before; the page's script is to see that it has come.
 _numbers = itertools.count(1)
 
 
@@ -44,9 +44,9 @@ def odds(confidence: float) -> str:
     """A probability in 0..1 as a share of ten."""
     if confidence >= 0.95:
         return said(texts.NEARLY_ALL)
-    if confidence < 0.05:
+    if confidence < 0.1:
         return said(texts.HARDLY_ANY)
-    return said(texts.IN_TEN, count=round(10 * confidence))
+    return said(texts.IN_TEN, count=int(10 * confidence + 0.5))
 
 
 def caption(hashtags: Sequence[Hashtag]) -> str:
@@ -98,6 +98,11 @@ def problem(error: HashStagramError) -> str:
 def failed() -> str:
     """There is no answer, and Gradio has said why."""
     return _article(_paragraph("nothing", said(texts.NO_ANSWER)) + _again())
+
+
+def numbered(html: str) -> str:
+    """HTML that the page takes for new, even if it says the same as what was there."""
+    return f'<div data-number="{next(_numbers)}">{html}</div>'
 
 
 def named(model: Model) -> str:

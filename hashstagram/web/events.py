@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.context import LocalContext
 
 from hashstagram import Choice, HashStagramError
-from hashstagram.web import answers, texts
+from hashstagram.web import answers, heatmap, texts
 from hashstagram.web.calls import EVENT
 from hashstagram.web.components import Photo, sorry
 from hashstagram.web.controls import Controls, Wanted
@@ -33,6 +33,9 @@ class Parts(NamedTuple):
     compared: gr.Markdown
     ask: gr.Button
     forget: gr.Button
+    tag: gr.Textbox
+    why: gr.Button
+    heat: gr.Markdown
     recommend: gr.Button
     label: gr.Label
     examples: list[gr.Button]
@@ -65,6 +68,9 @@ def connect(demo: gr.Blocks, parts: Parts, service: Service, examples: Mapping[s
     # The page's script presses this when a photo has gone, be it taken away or too large for an upload. Gradio's own
     # events come also when another photo follows at once, and then overtake that one's.
     parts.forget.click(lambda: (answers.WAITING, "", ""), None, outputs, **_HIDDEN)
+
+    asked = [parts.photo, parts.controls.model, parts.tag]
+    parts.why.click(_why(demo, service), asked, parts.heat, trigger_mode="always_last", **_HIDDEN)
 
 
 def _recommend(demo: gr.Blocks, service: Service) -> Callable[[str | None, str | None, int], Awaitable[Any]]:
@@ -118,6 +124,18 @@ async def _answered(
     answer = next(answer for answer in all_answers if answer.model == model.name)
     beside = answers.compared(all_answers, service.models, choice)
     return answers.shown(answer, model, choice, together=True), answers.caption(answer.hashtags), beside
+
+
+def _why(demo: gr.Blocks, service: Service) -> Callable[..., Awaitable[str]]:
+    """What in the photo speaks for a hashtag."""
+
+    async def why(photo: str | None, model: str | None, tag: str | None) -> str:
+        try:
+            return answers.numbered(await heatmap.shown(service, photo, model, tag, _visitor_gone(demo)))
+        except Gone:
+            raise sorry(texts.FAILED) from None  # nobody reads it
+
+    return why
 
 
 def _pick(examples: Mapping[str | None, Path]) -> Callable[[gr.EventData], str]:

@@ -51,6 +51,7 @@ def _lay_out(service: Service, examples: Sequence[Path]) -> Parts:
                     buttons=[],
                     elem_id="photo",
                 )
+                heat = gr.Markdown("", sanitize_html=False, elem_id="heat")
                 gr.Button(static(texts.CAMERA), variant="primary", elem_id="camera")
             with gr.Column(elem_id="answer-part"):
                 answer = gr.Markdown(answers.WAITING, sanitize_html=False, elem_id="answer")
@@ -71,10 +72,12 @@ def _lay_out(service: Service, examples: Sequence[Path]) -> Parts:
     # What the page's script presses.
     ask = gr.Button(visible="hidden", elem_id="ask")
     forget = gr.Button(visible="hidden", elem_id="forget")
+    tag = gr.Textbox(visible="hidden", elem_id="tag")
+    why = gr.Button(visible="hidden", elem_id="why")
     # What only programs see.
     recommend = gr.Button(visible=False)
     label = gr.Label(label=texts.HASHTAGS, visible=False)
-    return Parts(photo, controls, answer, line, compared, ask, forget, recommend, label, buttons)
+    return Parts(photo, controls, answer, line, compared, ask, forget, tag, why, heat, recommend, label, buttons)
 
 
 def _lay_out_examples(examples: Sequence[Path]) -> list[gr.Button]:

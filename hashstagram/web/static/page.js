@@ -80,6 +80,8 @@ function announce() {
   const answer = document.querySelector("#answer .answer");
   if ((answer?.dataset.number ?? null) === number) return;
   number = answer?.dataset.number ?? null;
+  heat = null;
+  hide();
   tell(answer?.dataset.status ?? "");
 }
 
@@ -99,6 +101,58 @@ function forget() {
     if (left()) byId("forget")?.click();
   }, 400);
 }
+
+// --- Why a hashtag: its heat lies over the photo until the hashtag is pressed again ---
+
+// What shows the heat of the present photo, and what was there before the heat that is awaited.
+let heat = null;
+let before = null;
+
+const pressed = () => document.querySelector(".chip[aria-pressed=true]");
+const figure = () => document.querySelector("#heat [data-number]");
+const cool = (state) => byId("photo-part")?.setAttribute("data-heat", state);
+
+function hide() {
+  pressed()?.setAttribute("aria-pressed", "false");
+  cool("");
+}
+
+function why(chip) {
+  const again = chip === pressed();
+  hide();
+  if (again) return;
+  chip.setAttribute("aria-pressed", "true");
+  if (heat && heat === figure() && heat.querySelector(".heat")?.dataset.tag === chip.dataset.tag) return warm();
+  before = figure();
+  cool("asked");
+  tell(say("looking"));
+  const tag = document.querySelector("#tag textarea");
+  tag.value = chip.dataset.tag;
+  tag.dispatchEvent(new Event("input", { bubbles: true }));
+  byId("why").click();
+}
+
+function warm() {
+  cool("shown");
+  tell(figure().textContent);
+}
+
+// The heat has come, if it is not that of a hashtag that was pressed before the present one.
+function feel() {
+  const chip = pressed();
+  const come = figure();
+  if (!chip || !come || come === before || byId("photo-part").dataset.heat !== "asked") return;
+  const shown = come.querySelector(".heat");
+  if (shown && shown.dataset.tag !== chip.dataset.tag) return;
+  heat = come;
+  warm();
+}
+
+document.addEventListener("keydown", ({ key }) => {
+  if (key === "Escape" && pressed()) hide();
+});
+
+// --- The line to paste ---
 
 async function copy() {
   const line = document.querySelector("#line textarea");
@@ -145,6 +199,7 @@ document.addEventListener("click", ({ target }) => {
   const button = target instanceof Element ? target.closest("button") : null;
   if (button && Object.hasOwn(PRESSED, button.id)) PRESSED[button.id]();
   if (button?.classList.contains("again")) byId("ask")?.click();
+  if (button?.classList.contains("chip")) why(button);
 });
 
 function mend() {
@@ -159,11 +214,6 @@ function mend() {
   document.querySelector("#photo button.upload-container")?.removeAttribute("aria-label");
   const input = document.querySelector("#photo input[type=file]");
   if (input && !input.multiple) input.multiple = true;
-  // Gradio names the two parts of a slider in English, whatever its label says.
-  for (const number of document.querySelectorAll("#controls input:is([type=number], [type=range])")) {
-    const label = number.closest(".block").querySelector("[data-testid=block-info]")?.textContent.trim();
-    if (label && number.getAttribute("aria-label") !== label) number.setAttribute("aria-label", label);
-  }
   // Arrow keys move within a group of radio buttons only when all of them have the same name.
   for (const radio of document.querySelectorAll("#model input[type=radio]")) {
     if (radio.name !== "model") radio.name = "model";
@@ -172,6 +222,7 @@ function mend() {
 
 new MutationObserver(() => {
   announce();
+  feel();
   forget();
   mend();
 }).observe(document.documentElement, { childList: true, subtree: true });
