@@ -23,6 +23,7 @@ def trap(folder: Path, port: int, uploads: Path) -> Iterator[tuple[Site, socket.
         if case.file is not None:
             name, data = case.file
             (files / name).write_bytes(data)
+    (files / "empty").mkdir()
     os.mkfifo(files / "fifo.jpg")
     with socket.socket() as listener:
         listener.bind((HOST, 0))

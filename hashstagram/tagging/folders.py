@@ -63,7 +63,7 @@ def find(named: Iterable[str], *, recursive: bool = False) -> Found:
     roots = []
     for name in named:
         path = Path(name).absolute()
-        if not (name and path.is_dir()):
+        if not (name and _is_folder(path)):
             found.photos.append(listed(name))
             roots.append(path.parent)
             continue
@@ -76,6 +76,13 @@ def find(named: Iterable[str], *, recursive: bool = False) -> Found:
             found.problems.append(Problem(name, f"There are no photos in this folder.{more}"))
     found.root = Path(os.path.commonpath(roots)) if roots else Path()
     return found
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False  # no name that a folder can have
 
 
 def below(folder: str, *, recursive: bool, unreadable: Callable[[OSError], object]) -> Iterator[str]:

@@ -122,6 +122,8 @@ def serve(demo: gr.Blocks, service: Service, settings: Settings, examples: Seque
     # Ours says which engine computes each model, and what went wrong; others speak up only for warnings.
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("hashstagram").setLevel(logging.INFO)
+    # It warns of every form that is none, and strangers would fill the log.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     access = logging.getLogger(LOGGER)
     access.propagate = False
     access.addHandler(logging.StreamHandler(sys.stdout))

@@ -10,31 +10,11 @@ from hashstagram.tagging import command_line
 from reliability.bad_inputs import cases
 from reliability.ways import Case, Outcome, Ran, Site, Way, command_outcome, faults, run_command
 
-# What does not hold yet. A line goes when its fault has gone, and the test says so.
-_LOGS = "a stranger makes Gradio write a traceback with paths into the log, and gets no sentence"
-_LONG = "the sentence repeats all that was sent"
-_FRAMEWORK = "the framework's own words are no sentence"
-KNOWN = {
-    "a path of this machine, with meta, page API": _LOGS,
-    "a path out of the upload folder, page API": _LOGS,
-    "a FIFO of this machine, page API": _LOGS,
-    "a path with a null byte, page API": _LOGS,
-    "a form with the wrong boundary, stateless route": "a stranger makes python-multipart write into the log",
-    "model is 'xxx'… of 5,000 letters, stateless route": _LONG,
-    "model is 'xxx'… of 5,000 letters in JSON, page API": _LONG,
-    "top_k is 1e308 in JSON, page API": _LONG,
-    "GET instead of POST, page API": _FRAMEWORK,
-    "TRACE instead of POST, stateless route": _FRAMEWORK,
-    "BREW instead of POST, stateless route": _FRAMEWORK,
-}
-
 
 def ways() -> Iterator[ParameterSet]:
     for case in cases():
         for way, ask in case.ways.items():
-            name = f"{case.name}, {way}"
-            marks = [pytest.mark.xfail(strict=True, reason=KNOWN[name])] if name in KNOWN else []
-            yield pytest.param(ask, id=name, marks=marks)
+            yield pytest.param(ask, id=f"{case.name}, {way}")
 
 
 @pytest.mark.parametrize("way", list(ways()))
@@ -86,7 +66,3 @@ def test_there_are_many() -> None:
     assert len(cases()) >= 50
     names = [case.name for case in cases()]
     assert len(set(names)) == len(names)
-
-
-def test_what_is_known_is_tried() -> None:
-    assert KNOWN.keys() <= {f"{case.name}, {way}" for case in cases() for way in case.ways}
