@@ -6,6 +6,7 @@ last one wins. Nothing but Python itself is needed. Anything that cannot be righ
 
 import difflib
 import ipaddress
+import json
 import re
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 TEMPLATE = HERE / "nginx" / "nginx.conf.in"
 DEFAULTS = HERE / "settings.env"
+# What nginx says itself, in the languages of the page; English first.
+SENTENCES = HERE / "nginx" / "sentences.json"
 
 # Settings of the app itself, which the processes check when they start.
 _OF_THE_APP = re.compile(r"(HASHSTAGRAM|GRADIO)_[A-Z_]+")
@@ -22,10 +25,6 @@ _NOT_IN_A_VALUE = re.compile(r"[;{}'\"$\\#]")
 _FORM_BYTES = 64 * 1024
 # Google's balancer keeps connections for 600 seconds, and fails where the other side closes one first.
 _KEEPALIVE, _KEEPALIVE_OF_A_BALANCER = "30s", "620s"
-
-_TOO_LARGE = "This photo has more than {megabytes} MB. Please make it smaller or save it as JPEG, and try again."
-_TOO_FAST = "That was very fast. Please wait a few seconds and try again."
-_UNAVAILABLE = "HashStagram is not here just now. Please try again in a few seconds."
 
 
 class SettingsError(Exception):
@@ -77,12 +76,28 @@ def render(template: str, settings: dict[str, str]) -> str:
         "BODY_BYTES": str(photo_bytes + _FORM_BYTES),
         "WRITTEN_BYTES": str(-(-photo_bytes // 3) * 4 + _FORM_BYTES),
         "MCP_CLOSED": "" if _whole_number(settings, "HASHSTAGRAM_MCP", 0, 1) else "return 404;",
-        "TOO_LARGE": _TOO_LARGE.format(megabytes=f"{photo_bytes / 2**20:.3g}"),
-        "TOO_FAST": _TOO_FAST,
-        "UNAVAILABLE": _UNAVAILABLE,
+        "SENTENCES": "\n".join(f"  {line}" for line in _sentences(f"{photo_bytes / 2**20:.3g}")),
     }
     configuration = re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], template)
     return re.sub(r"\n(?:[ ]*\n)+", "\n\n", configuration)
+
+
+def _sentences(megabytes: str) -> list[str]:
+    """nginx's variables `$language`, and for each sentence one that holds it in this language."""
+    sentences: dict[str, dict[str, str]] = json.loads(SENTENCES.read_text(encoding="utf-8"))
+    ours = "|".join(sentences)
+    lines = ["map $http_accept_language $language {", "  default en;"]
+    lines += [rf'  "~*^(?:(?!\s*(?:{ours})\b)[^,]*,)*\s*{language}\b" {language};' for language in sentences]
+    lines.append("}")
+    for name, english in sentences["en"].items():
+        lines += [f"map $language ${name} {{", f"  default '{english.format(megabytes=megabytes)}';"]
+        lines += [
+            f"  {language} '{said[name].format(megabytes=megabytes)}';"
+            for language, said in sentences.items()
+            if language != "en"
+        ]
+        lines.append("}")
+    return lines
 
 
 def _listen(settings: dict[str, str]) -> list[str]:

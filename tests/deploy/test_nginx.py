@@ -1,5 +1,6 @@
 """The program behind nginx as it is deployed: what visitors, programs and balancers meet."""
 
+import json
 import re
 import socket
 import time
@@ -10,8 +11,10 @@ from browsing import CHROMIUM, EXPECTED, QUIET, answered, choose
 from gradio_client import Client, handle_file
 from playwright.sync_api import expect, sync_playwright
 from proxying import Nginx, StartNginx
-from serving import Server, send
+from serving import ROOT, Server, send
 from test_guard import CLOSED, raw_status
+
+from hashstagram.web.languages import LANGUAGES
 
 API = "/api/v1/hashtags"
 
@@ -224,3 +227,29 @@ def test_when_no_process_answers_it_says_so_kindly(start_nginx: StartNginx) -> N
     sentence = "HashStagram is not here just now. Please try again in a few seconds."
     assert upload.text == call.json()["detail"] == sentence
     assert api.json() == {"code": "unavailable", "message": sentence}
+
+
+@pytest.mark.parametrize(
+    ("accept", "language"),
+    [
+        ("ko-KR,ko;q=0.9,en;q=0.5", "ko"),
+        ("it, de-AT;q=0.7, fr;q=0.5", "de"),
+        ("es", "es"),
+        ("pl", "en"),
+        ("", "en"),
+        ("frr, FR;q=0.3", "fr"),
+    ],
+)
+def test_what_nginx_says_itself_is_in_the_language_of_the_visitor(nginx: Nginx, accept: str, language: str) -> None:
+    sentences = json.loads((ROOT / "deploy/gcp/nginx/sentences.json").read_text(encoding="utf-8"))
+    headers = {"Accept-Language": accept}
+    call = nginx.post("/gradio_api/queue/join", content=b"x" * 70_000, headers=headers)
+    photo = nginx.post(API, content=b"x" * (11 * 2**20), headers=headers)
+
+    assert call.status_code == photo.status_code == 413
+    assert call.json()["detail"] == sentences[language]["call_too_large"]
+    assert photo.json()["message"] == sentences[language]["too_large"].format(megabytes=10)
+    assert call.headers["vary"] == "Accept-Language"
+    assert {language: words.keys() for language, words in sentences.items()} == dict.fromkeys(
+        LANGUAGES, sentences["en"].keys()
+    )
