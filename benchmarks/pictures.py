@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from benchmarks.driving import ROOT
 from hashstagram.photos import open_photo
@@ -45,6 +45,20 @@ def two_megapixels(folder: Path) -> list[Path]:
             _grainy(example, TWO).save(path, "JPEG", quality=90)
         paths.append(path)
     return paths
+
+
+def album(folder: Path, count: int) -> Path:
+    """A folder of so many JPEG files of 4000 × 3000 pixels, all different: the examples, turned round and lighter."""
+    photos = folder / "album"
+    photos.mkdir(exist_ok=True)
+    for number, example in enumerate(EXAMPLES):
+        # One at a time: each has 36 MB.
+        photo = _grainy(example, TWELVE)
+        for step, place in enumerate(range(number, count, len(EXAMPLES))):
+            turned = ImageOps.mirror(photo) if step % 2 else photo
+            lighter = turned.point(lambda value, step=step: value * (256 + step) // 256)
+            lighter.save(photos / f"{place:03}.jpg", "JPEG", quality=90)
+    return photos
 
 
 def _grainy(example: Path, size: tuple[int, int]) -> Image.Image:

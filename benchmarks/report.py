@@ -1,23 +1,24 @@
 """The results as README shows them: `python -m benchmarks.report` draws docs/benchmarks.png and prints the table.
 
 Both come from the result files of the last whole run on a CPU. With `--write README.md`, the table replaces whatever
-stands there between `<!-- speed -->` and `<!-- /speed -->`.
+stands there between `<!-- speed -->` and `<!-- /speed -->`, and a paragraph on what the part `folder` has measured what
+stands between `<!-- folder -->` and `<!-- /folder -->`.
 """
 
 import argparse
 import re
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import reach, results
+from benchmarks import folder, reach, results
 from benchmarks.chart import draw
 from benchmarks.driving import ROOT, BenchmarkError
 from benchmarks.results import Run
 from hashstagram import HashStagramError
 
 CHART = ROOT / "docs" / "benchmarks.png"
-_PLACE = re.compile(r"(<!-- speed -->\n).*?(<!-- /speed -->)", re.DOTALL)
 
 
 def last_run(folder: Path = results.FOLDER) -> Run:
@@ -37,6 +38,16 @@ def markdown(run: Run) -> str:
     return "\n".join(lines) + "\n"
 
 
+def folder_sentence(results_folder: Path = results.FOLDER) -> str:
+    """What the part `folder` has measured, and where; "" where it has not been."""
+    paths = sorted((results_folder / results.OF_FOLDER).glob("*.json"))
+    if not paths:
+        return ""
+    # Of several engines, the one that was measured last.
+    run = max((results.read([path]) for path in paths), key=lambda run: run.machine.date)
+    return textwrap.fill(f"{folder.sentence(run.rows[0])} On {run.machine}.", 120)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line of this module."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
@@ -48,18 +59,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         run = last_run(arguments.results)
         draw(run, arguments.chart)
         print(markdown(run), end="")
+        tagged = folder_sentence(arguments.results)
+        if tagged:
+            print(f"\n{tagged}")
         if arguments.write is not None:
-            _replace(arguments.write, markdown(run))
+            _replace(arguments.write, "speed", markdown(run))
+            if tagged:
+                _replace(arguments.write, "folder", f"{tagged}\n")
     except HashStagramError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
 
 
-def _replace(document: Path, table: str) -> None:
-    text, found = _PLACE.subn(lambda place: f"{place[1]}{table}{place[2]}", document.read_text(encoding="utf-8"))
+def _replace(document: Path, name: str, content: str) -> None:
+    place = re.compile(rf"(<!-- {name} -->).*?(<!-- /{name} -->)", re.DOTALL)
+    text, found = place.subn(lambda found: f"{found[1]}\n{content}{found[2]}", document.read_text(encoding="utf-8"))
     if not found:
-        raise BenchmarkError(f"{document} has no place for the table. Write <!-- speed --> and <!-- /speed --> there.")
+        raise BenchmarkError(
+            f"{document} has no place for the {name}. Write <!-- {name} --> and <!-- /{name} --> there."
+        )
     document.write_text(text, encoding="utf-8")
 
 

@@ -17,6 +17,8 @@ from benchmarks.machine import Busyness, Machine
 from benchmarks.rows import Figures, Row
 
 FOLDER = ROOT / "benchmarks" / "results"
+# Where the part `folder` has its own, because it is measured on its own.
+OF_FOLDER = "folder"
 FORMAT = 1
 _COLUMNS = (
     *("part", "work", "model", "setting", "default", "unit"),

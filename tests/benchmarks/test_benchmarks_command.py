@@ -54,6 +54,7 @@ def test_a_whole_run_keeps_its_results_and_draws_them(
         (["--quick"], ["latency quickly", "decode quickly", "in-process quickly"]),
         (["--only", "start, latency"], ["start", "latency"]),
         (["--quick", "--only", "memory"], ["memory quickly"]),
+        (["--only", "folder"], ["folder"]),
     ],
 )
 def test_less_than_a_whole_run_only_prints(

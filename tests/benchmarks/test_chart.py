@@ -9,7 +9,7 @@ import pytest
 from made_rows import EXACT, make_row
 from PIL import Image
 
-from benchmarks import report, results
+from benchmarks import folder, report, results
 from benchmarks.chart import draw, sections
 from benchmarks.driving import BenchmarkError
 from benchmarks.results import Run
@@ -58,6 +58,26 @@ def test_the_report_draws_and_writes_what_the_files_say(
     assert "| AlexNet, 1 photo, network alone | 30.0 ms | 5.00 ms | 6.0× |" in table
     assert "| memory, every model warm | 1,600 MB | 500 MB | 31% |" in table
     assert document.read_text() == f"# Title\n\n<!-- speed -->\n{table}<!-- /speed -->\n\nMore.\n"
+
+
+def test_the_report_says_how_long_a_folder_took(
+    make_run: Callable[..., Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = make_row("folder", folder.WORK, "alexnet", "200 photos", "s", 60.0, 8.0)
+    row = replace(row, notes={"photos": 200, "photos/s": 25.0})
+    results.write(make_run(*ROWS), tmp_path)
+    results.write(make_run(row), tmp_path / "folder")
+    document = tmp_path / "README.md"
+    document.write_text("<!-- speed -->\n<!-- /speed -->\n\n<!-- folder -->\nold\n<!-- /folder -->\n")
+
+    paths = ["--results", str(tmp_path), "--chart", str(tmp_path / "chart.png"), "--write", str(document)]
+    assert report.main(paths) == 0
+    paragraph = document.read_text().partition("<!-- folder -->\n")[2].partition("<!-- /folder -->")[0]
+    assert paragraph.replace("\n", " ") == (
+        "`python -m hashstagram tag` tagged a folder of 200 JPEGs of 12 megapixels in 8.0 s, its start included: "
+        "25.0 photos/s with `alexnet`. The stack of 2018 took 60.0 s. On A CPU, 2 cores (avx2), 24 GB. "
+    )
+    assert paragraph in capsys.readouterr().out
 
 
 def test_what_the_report_lacks_is_said(

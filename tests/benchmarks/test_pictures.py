@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.pictures import EXAMPLES, twelve_megapixels, two_megapixels
+from benchmarks.pictures import EXAMPLES, album, twelve_megapixels, two_megapixels
 from hashstagram import Limits
 
 
@@ -29,6 +29,17 @@ def test_a_photo_is_made_once_and_would_be_the_same_again(tmp_path: Path) -> Non
 
     assert again[0] == first[0]
     assert again[-1] == b"kept"
+
+
+def test_an_album_has_different_photos_of_twelve_megapixels(tmp_path: Path) -> None:
+    photos = sorted(album(tmp_path, 11).iterdir())
+
+    assert [path.name for path in photos] == [f"{number:03}.jpg" for number in range(11)]
+    assert len({path.read_bytes() for path in photos}) == 11
+    for path in photos:
+        assert path.stat().st_size < Limits().max_bytes
+        with Image.open(path) as photo:
+            assert photo.size == (4000, 3000)
 
 
 def test_kinds_are_what_they_are_called(tmp_path: Path) -> None:
