@@ -70,7 +70,7 @@ def test_it_holds_what_serves_and_nothing_else(space: Path) -> None:
         "weights",
     }
     kinds = {path.suffix for path in space.rglob("*") if path.is_file() and path.parent != space}
-    assert kinds <= {".bin", ".css", ".jpg", ".js", ".json", ".md", ".png", ".py", ".safetensors", ".svg"} | {
+    assert kinds <= {".bin", ".css", ".html", ".jpg", ".js", ".json", ".md", ".png", ".py", ".safetensors", ".svg"} | {
         ".txt",
         ".typed",
         ".xml",
