@@ -1,15 +1,20 @@
 """Runs over folders: what is written where, what a second run keeps, and what is left of a run that was stopped."""
 
 import csv
+import fcntl
 import hashlib
 import json
 import os
+import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -249,8 +254,6 @@ def test_a_place_that_cannot_be_is_said_before_the_run(
 
 
 def test_two_runs_do_not_write_into_one_file(album: Path, tag: Tag, tmp_path: Path) -> None:
-    import fcntl
-
     out = tmp_path / "out.jsonl"
     with out.open("ab") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
@@ -318,3 +321,22 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(many: Path, form: str, how: 
     if form == "xmp":
         assert all(keywords(path.read_bytes()) for path in out.glob("*.xmp"))
     assert list(tmp_path.rglob("*.part")) == []
+
+
+def test_a_bar_shows_on_a_terminal_how_far_it_is(album: Path, tmp_path: Path) -> None:
+    """What a person sees: standard error is a terminal of 90 columns, and hashtags go into a file."""
+    terminal, its_end = pty.openpty()
+    fcntl.ioctl(its_end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 90, 0, 0))
+    (album / "bad.jpg").write_text("no photo")
+    command = [sys.executable, "-m", "hashstagram", "tag", str(album), "--model", "alexnet"]
+    subprocess.run([*command, "--format", "csv", "--out", str(tmp_path / "out")], cwd=ROOT, stderr=its_end, check=False)
+    os.close(its_end)
+    seen = b""
+    with suppress(OSError):  # of a terminal that nobody writes to any more
+        while part := os.read(terminal, 4096):
+            seen += part
+    os.close(terminal)
+    bar, _, rest = seen.decode().partition("\r\n")
+
+    assert re.search(r"100 % \|█+\| 4 of 4 photos, +\d+\.\d+ photos/s, 00:00 left$", bar)
+    assert re.match(r"3 photos tagged in .* photos/s\), 1 could not be used:\r\nhashstagram: .*bad\.jpg: ", rest)
