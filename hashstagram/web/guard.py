@@ -80,8 +80,8 @@ class Guard:
         self._megabytes = photo_bytes / 2**20
         self._files = f"{addresses.FILE}{settings.uploads}/"
         self._uploads = settings.uploads.resolve()
-        siblings = re.escape(str(self._uploads.parent / "hashstagram-"))
-        self._upload = re.compile(rf"(?:{re.escape(str(self._uploads))}|{siblings}\d+)/.", re.DOTALL)
+        # Upload folders are named so, that of another process too.
+        self._upload = re.compile(rf"(?:{re.escape(str(self._uploads))}|.*/hashstagram-\d+)/.", re.DOTALL)
         ancestors = "https://huggingface.co https://*.hf.space" if settings.space else "'none'"
         self._headers = _HEADERS | {"Content-Security-Policy": _CONTENT_SECURITY + ancestors}
         self._bodies: dict[str, ASGIApp] = {

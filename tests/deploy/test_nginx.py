@@ -90,6 +90,38 @@ def test_no_photo_is_lost_when_a_process_is_killed(
     assert [nginx.post(API, files={"photo": jpeg.read_bytes()}).status_code for _ in range(4)] == [200] * 4
 
 
+@pytest.mark.parametrize("own", [0, 1])
+def test_a_photo_is_found_in_the_process_that_took_it(
+    nginx: Nginx, processes: list[Server], jpeg: Path, own: int
+) -> None:
+    """The visitor's own process was away when the photo came, and is back when it is asked about."""
+    home = {}
+    for address in visitors(16):
+        home[Path(nginx.upload(b"1", source=address)).parts[-3]] = address
+    visitor = home[f"hashstagram-{processes[own].port}"]
+    path = processes[1 - own].upload(jpeg.read_bytes())
+
+    preview = nginx.get(f"/gradio_api/file={path}", source=visitor)
+    assert preview.content == jpeg.read_bytes()
+    call = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, "alexnet", 5]}
+    asked = nginx.post("/gradio_api/call/recommend", json=call, source=visitor)
+    assert asked.status_code == 200, asked.text
+    answer = nginx.get(f"/gradio_api/call/recommend/{asked.json()['event_id']}", source=visitor)
+    assert "event: complete" in answer.text
+
+
+def test_a_photo_that_no_process_has_is_asked_for_again(nginx: Nginx, processes: list[Server], jpeg: Path) -> None:
+    path = Path(processes[0].upload(jpeg.read_bytes()))
+    path.unlink()
+    answers = [
+        nginx.post("/gradio_api/call/recommend", json={"data": [{"path": str(path)}, "alexnet", 5]}, source=address)
+        for address in visitors(16)
+    ]
+
+    assert {answer.status_code for answer in answers} == {404}
+    assert {answer.json()["detail"].partition(":")[0] for answer in answers} == {"That photo is no longer here"}
+
+
 def at_work(server: Server) -> None:
     """Wait until somebody has an open connection to this process, as nginx has only while a request is under way."""
     end = time.monotonic() + 30
