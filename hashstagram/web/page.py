@@ -56,7 +56,7 @@ def _lay_out(service: Service, examples: Sequence[Path]) -> Parts:
             with gr.Column(elem_id="answer-part"):
                 answer = gr.Markdown(answers.WAITING, sanitize_html=False, elem_id="answer")
                 with gr.Column(elem_id="caption"):
-                    line = gr.Textbox(label=static(texts.LINE), lines=1, elem_id="line")
+                    line = gr.Textbox(label=static(texts.LINE), lines=1, interactive=True, elem_id="line")
                     gr.Button(static(texts.COPY), variant="primary", elem_id="copy")
                 gr.Button(static(texts.ANOTHER), elem_id="another")
         with gr.Column(elem_id="settings"):

@@ -62,7 +62,8 @@ function hand(file) {
 
 // One tap to the camera of a phone. Gradio's own way shows a small picture of the camera in the page.
 function photograph() {
-  const input = Object.assign(document.createElement("input"), { type: "file", accept: "image/*", capture: "environment" });
+  const input = Object.assign(document.createElement("input"), { type: "file", accept: "image/*" });
+  input.setAttribute("capture", "environment");
   input.onchange = () => input.files[0] && hand(input.files[0]);
   input.click();
 }
