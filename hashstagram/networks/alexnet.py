@@ -48,7 +48,7 @@ class AlexNet(Network):
         return maps
 
     def penultimate_of_maps(self, maps: Tensor) -> Tensor:
-        pooled = torch.flatten(self.avgpool(self.features[-1](maps)), 1)
+        pooled = torch.flatten(self.avgpool(self.features[-1:](maps)), 1)
         features: Tensor = self.classifier[:-1](pooled)
         return features
 

@@ -49,7 +49,7 @@ class VGG16(Network):
         return maps
 
     def penultimate_of_maps(self, maps: Tensor) -> Tensor:
-        pooled = torch.flatten(self.avgpool(self.features[-1](maps)), 1)
+        pooled = torch.flatten(self.avgpool(self.features[-1:](maps)), 1)
         features: Tensor = self.classifier[:-1](pooled)
         return features
 
