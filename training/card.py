@@ -116,6 +116,22 @@ def companions(manifest: Manifest) -> str:
     return "\n".join(lines)
 
 
+def pointing(manifest: Manifest) -> str:
+    """How often the heat of a tag lies on what it names, in percent of the made pictures."""
+    lines = [
+        "| model | hottest on the photo | of all heat | by chance | beside a second one: hottest on the right one |",
+        "|---|---|---|---|---|",
+    ]
+    for record in manifest.models:
+        cells = ["–"] * 4
+        if measured := record.metrics.get("pointing"):
+            single, pair = measured["alone"], measured["beside"]
+            shares = single["rate"], single["share"], single["area"], pair["rate"]
+            cells = [f"{100 * share:.0f}" for share in shares]
+        lines.append(f"| {record.name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def sources(manifest: Manifest) -> str:
     """P@1 and R@5 of each model on each source's val photos."""
     head = " | ".join(f"{record.name} P@1 / R@5" for record in manifest.models)
@@ -163,6 +179,7 @@ BLOCKS: dict[str, Callable[[Manifest], str]] = {
     "int8": int8,
     "calibration": calibration,
     "companions": companions,
+    "pointing": pointing,
     "sources": sources,
     "model-index": model_index,
 }
