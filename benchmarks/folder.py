@@ -13,6 +13,7 @@ from statistics import median
 
 from benchmarks.driving import ROOT, BenchmarkError, environment
 from benchmarks.pictures import album
+from benchmarks.reach import value
 from benchmarks.rounds import ratios
 from benchmarks.rows import Figures, Row
 from benchmarks.session import Session
@@ -49,17 +50,18 @@ def measure(session: Session) -> list[Row]:
             baseline=Figures(median(theirs)),
             ours=Figures(median(own)),
             ratios=ratios(theirs, own),
-            notes={"photos/s": count / median(own), "slowest": max(own), "photos": count},
+            notes={"photos/s": count / median(own), "slowest": max(own)},
         )
     ]
 
 
-def sentence(row: Row) -> str:
-    """A measured row as the README says it."""
+def cells(row: Row, where: str = "") -> tuple[str, str, str, str]:
+    """A measured row as the README's table has it; `where` says on which other machine."""
     return (
-        f"`python -m hashstagram tag` tagged a folder of {row.notes['photos']:.0f} JPEGs of 12 megapixels in "
-        f"{row.ours.value:.1f} s, its start included: {row.notes['photos/s']:.1f} photos/s with `{row.model}`. "
-        f"The stack of 2018 took {row.baseline.value:.1f} s."
+        f"folder of {row.setting}, 12-MP JPEG, by the command line, start included{where}",
+        value(row.baseline.value, row.unit),
+        f"{value(row.ours.value, row.unit)}, {value(row.notes['photos/s'], 'photos/s')}",
+        f"{row.ratio:.1f}×",
     )
 
 

@@ -1,14 +1,12 @@
 """The results as README shows them: `python -m benchmarks.report` draws docs/benchmarks.png and prints the table.
 
 Both come from the result files of the last whole run on a CPU. With `--write README.md`, the table replaces whatever
-stands there between `<!-- speed -->` and `<!-- /speed -->`, and a paragraph on what the part `folder` has measured what
-stands between `<!-- folder -->` and `<!-- /folder -->`.
+stands there between `<!-- speed -->` and `<!-- /speed -->`. What the part `folder` has measured is its last row.
 """
 
 import argparse
 import re
 import sys
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from benchmarks.results import Run
 from hashstagram import HashStagramError
 
 CHART = ROOT / "docs" / "benchmarks.png"
+_PLACE = re.compile(r"(<!-- speed -->\n).*?(<!-- /speed -->)", re.DOTALL)
 
 
 def last_run(folder: Path = results.FOLDER) -> Run:
@@ -26,8 +25,11 @@ def last_run(folder: Path = results.FOLDER) -> Run:
     return results.read(sorted(folder.glob("*-cpu.json")))
 
 
-def markdown(run: Run) -> str:
-    """The goals' works as a table, under a line that says where they were measured."""
+def markdown(run: Run, tagged: Run | None = None) -> str:
+    """The goals' works as a table, under a line that says where they were measured.
+
+    `tagged` is a run of the part `folder`, which gets a row; it may be of another machine, which is said.
+    """
     lines = [
         f"On {run.machine}:",
         "",
@@ -35,17 +37,16 @@ def markdown(run: Run) -> str:
         "|---|---|---|---|",
         *[f"| {' | '.join(cells[:4])} |" for cells in reach.table(run.rows)],
     ]
+    if tagged is not None:
+        where = "" if str(tagged.machine) == str(run.machine) else f", on {tagged.machine}"
+        lines.append(f"| {' | '.join(folder.cells(tagged.rows[0], where))} |")
     return "\n".join(lines) + "\n"
 
 
-def folder_sentence(results_folder: Path = results.FOLDER) -> str:
-    """What the part `folder` has measured, and where; "" where it has not been."""
-    paths = sorted((results_folder / results.OF_FOLDER).glob("*.json"))
-    if not paths:
-        return ""
-    # Of several engines, the one that was measured last.
-    run = max((results.read([path]) for path in paths), key=lambda run: run.machine.date)
-    return textwrap.fill(f"{folder.sentence(run.rows[0])} On {run.machine}.", 120)
+def last_folder(results_folder: Path = results.FOLDER) -> Run | None:
+    """The last run of the part `folder`; None where there is none."""
+    runs = [results.read([path]) for path in (results_folder / results.OF_FOLDER).glob("*.json")]
+    return max(runs, key=lambda run: run.machine.date, default=None)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,27 +59,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         run = last_run(arguments.results)
         draw(run, arguments.chart)
-        print(markdown(run), end="")
-        tagged = folder_sentence(arguments.results)
-        if tagged:
-            print(f"\n{tagged}")
+        table = markdown(run, last_folder(arguments.results))
+        print(table, end="")
         if arguments.write is not None:
-            _replace(arguments.write, "speed", markdown(run))
-            if tagged:
-                _replace(arguments.write, "folder", f"{tagged}\n")
+            _replace(arguments.write, table)
     except HashStagramError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
 
 
-def _replace(document: Path, name: str, content: str) -> None:
-    place = re.compile(rf"(<!-- {name} -->).*?(<!-- /{name} -->)", re.DOTALL)
-    text, found = place.subn(lambda found: f"{found[1]}\n{content}{found[2]}", document.read_text(encoding="utf-8"))
+def _replace(document: Path, table: str) -> None:
+    text, found = _PLACE.subn(lambda place: f"{place[1]}{table}{place[2]}", document.read_text(encoding="utf-8"))
     if not found:
-        raise BenchmarkError(
-            f"{document} has no place for the {name}. Write <!-- {name} --> and <!-- /{name} --> there."
-        )
+        raise BenchmarkError(f"{document} has no place for the table. Write <!-- speed --> and <!-- /speed --> there.")
     document.write_text(text, encoding="utf-8")
 
 

@@ -63,21 +63,22 @@ def test_the_report_draws_and_writes_what_the_files_say(
 def test_the_report_says_how_long_a_folder_took(
     make_run: Callable[..., Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    row = make_row("folder", folder.WORK, "alexnet", "200 photos", "s", 60.0, 8.0)
-    row = replace(row, notes={"photos": 200, "photos/s": 25.0})
+    row = replace(
+        make_row("folder", folder.WORK, "alexnet", "200 photos", "s", 60.0, 8.0),
+        notes={"photos/s": 25.0, "slowest": 9.0},
+    )
     results.write(make_run(*ROWS), tmp_path)
     results.write(make_run(row), tmp_path / "folder")
-    document = tmp_path / "README.md"
-    document.write_text("<!-- speed -->\n<!-- /speed -->\n\n<!-- folder -->\nold\n<!-- /folder -->\n")
+    paths = ["--results", str(tmp_path), "--chart", str(tmp_path / "chart.png")]
+    work = "folder of 200 photos, 12-MP JPEG, by the command line, start included"
+    figures = "60.0 s | 8.00 s, 25.0 photos/s | 7.5×"
 
-    paths = ["--results", str(tmp_path), "--chart", str(tmp_path / "chart.png"), "--write", str(document)]
     assert report.main(paths) == 0
-    paragraph = document.read_text().partition("<!-- folder -->\n")[2].partition("<!-- /folder -->")[0]
-    assert paragraph.replace("\n", " ") == (
-        "`python -m hashstagram tag` tagged a folder of 200 JPEGs of 12 megapixels in 8.0 s, its start included: "
-        "25.0 photos/s with `alexnet`. The stack of 2018 took 60.0 s. On A CPU, 2 cores (avx2), 24 GB. "
-    )
-    assert paragraph in capsys.readouterr().out
+    assert capsys.readouterr().out.splitlines()[-1] == f"| {work} | {figures} |"
+    other = make_run(row)
+    results.write(replace(other, machine=replace(other.machine, processor="Another CPU")), tmp_path / "folder")
+    assert report.main(paths) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"| {work}, on Another CPU, 2 cores (avx2), 24 GB | {figures} |"
 
 
 def test_what_the_report_lacks_is_said(
