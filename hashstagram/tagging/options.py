@@ -23,11 +23,11 @@ examples:
 
 Photos are only ever read. One that cannot be used is named on standard error, and the others go on.
 
-A run with --out, or with --format xmp, that was stopped goes on where it was when the same command is given again: it
-keeps what an earlier run has written for the same photo, model and choice, and tries again what could not be used.
+With --out (csv, jsonl) or --format xmp, a run that was stopped goes on where it was when the same command is given
+again: it keeps what is written for the same photo, model and choice, and tries again what could not be used.
 
---format xmp writes photo.jpg.xmp, which Lightroom's catalogue tools, digiKam, darktable and Immich read. Keywords that
-are there stay, whoever wrote them; what you take out does not come back; a later run replaces only tags of its own.
+--format xmp writes photo.jpg.xmp, where digiKam, darktable and Immich look for keywords. Those that are there stay; a
+later run replaces only tags of its own, and what you take out does not come back. docs/FOLDERS.md has the rest.
 """
 _EPILOG = """\
 exit codes:
@@ -38,6 +38,7 @@ exit codes:
 environment:
   HASHSTAGRAM_WEIGHTS     weight folder or gs://bucket/prefix (default: the folder of the repository)
   HASHSTAGRAM_CACHE       where weights from gs:// are kept (default: ~/.cache/hashstagram)
+  HASHSTAGRAM_RENAMES     file with names of your own for tags
   HASHSTAGRAM_ENGINE      what --engine is when it is not given
   HASHSTAGRAM_THREADS     processor cores to compute with (default: all)
   HASHSTAGRAM_MAX_BYTES   largest photo file in bytes
