@@ -20,7 +20,7 @@ from hashstagram.web.languages import LANGUAGES, negotiated
 OTHERS = LANGUAGES[1:]
 PACKAGE = ROOT / "hashstagram"
 # Where the sentences of errors that visitors get stand.
-SPEAKERS = ("photos.py", "headers.py", "choice.py", "vocabulary.py", "web/service.py", "web/calls.py")
+SPEAKERS = ("photos.py", "headers.py", "choice.py", "vocabulary.py", "explain.py", "web/service.py", "web/calls.py")
 KINDS = ("PhotoError", "PhotoTooLarge", "PhotoUnsupported", "PhotoBroken", "SettingError", "Refusal")
 # What these say is for whoever runs the server, or for programmers.
 BEHIND = ("Limits", "_whole_number", "open_photo", "to_tensor", "_choose", "renamed", "from_environment")
@@ -58,6 +58,17 @@ def sentences() -> dict[str, None]:
             if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
         ]
     return dict.fromkeys(found)
+
+
+def test_no_sentence_for_visitors_is_glued_together() -> None:
+    glued = [
+        f"{speaker}:{argument.lineno}"
+        for speaker in SPEAKERS
+        for argument in raised(PACKAGE / speaker)
+        if isinstance(argument, ast.JoinedStr | ast.BinOp)
+    ]
+
+    assert glued == [], "Nobody could translate these. Raise them with a sentence and its values."
 
 
 def table(language: str) -> dict[str, str]:
