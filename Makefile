@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev run test check format figures bench bench-quick soak clean environment
+.PHONY: help setup setup-dev run test check format figures screenshots bench bench-quick soak clean environment
 
 SHELL := /bin/sh
 VENV := .venv
@@ -41,6 +41,9 @@ format: $(VENV)/.development ## Format the code and put imports in order
 
 figures: $(VENV)/.development ## Write the figures of weights/manifest.json into README.md
 	$(PYTHON) -m training.card
+
+screenshots: $(VENV)/.development ## Take the README's pictures of the page, with Debian's chromium
+	$(PYTHON) docs/screenshots.py
 
 bench: $(VENV)/.benchmarks ## Measure speed and memory beside the stack of 2018, in 15 quiet minutes
 	$(PYTHON) -m benchmarks
