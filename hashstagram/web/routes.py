@@ -175,15 +175,16 @@ def _files(examples: Sequence[Path]) -> APIRouter:
 
     @router.api_route("/site/texts.js", methods=["GET", "HEAD"])
     async def scripts_texts() -> Response:
-        headers = {"Cache-Control": "public, max-age=3600"}
-        return Response(languages.script(), media_type="text/javascript", headers=headers)
+        return Response(languages.script(), media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
     @router.api_route("/site/{name:path}", methods=["GET", "HEAD"])
     async def site(name: str) -> FileResponse:
         if name not in files:
             raise HTTPException(HTTPStatus.NOT_FOUND, said(texts.NOT_FOUND, specification=SPECIFICATION))
         kind = "text/plain; charset=utf-8" if name.endswith(".md") else None
-        return FileResponse(files[name], media_type=kind, headers={"Cache-Control": "public, max-age=3600"})
+        # An old script would ask for texts, and for parts of the page, that there are no more.
+        keep = "no-cache" if name.endswith(".js") else "public, max-age=3600"
+        return FileResponse(files[name], media_type=kind, headers={"Cache-Control": keep})
 
     @router.api_route("/favicon.ico", methods=["GET", "HEAD"])
     async def favicon() -> FileResponse:
