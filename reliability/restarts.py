@@ -96,7 +96,7 @@ async def _rolling(here: Machine, seconds: float) -> list[Line]:
     part = "rolling restart"
     return [
         *_programs(part, programs),
-        Line.at_most(part, "SIGTERM to end, the slower process", slowest, 12, "s"),
+        Line.at_most(part, "SIGTERM to end, the slower process", slowest, 10, "s"),
         *_answered(part, visitors),
         _lost(part, "photos lost", visitors.asked, 0),
     ]
