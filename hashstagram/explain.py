@@ -1,8 +1,8 @@
 """Why this tag: which parts of a photo speak for it, as a map and as a picture for people.
 
-The map comes from the exact network, whichever engine answers. PyTorch is imported when somebody first asks, which takes
-two seconds and 0.7 GB, 0.3 of them its files' own. The network stays in memory until one of another model is asked for;
-the largest of ours has 150 MB.
+The map comes from the exact network, whichever engine answers. PyTorch is imported when somebody first asks: that takes
+two seconds of computing and 0.7 GB, half of it pages of its files. The network stays in memory until one of another
+model is asked for; the largest of ours has 150 MB.
 """
 
 import math

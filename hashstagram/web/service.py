@@ -39,8 +39,8 @@ from hashstagram.web.metrics import WAIT, Metrics
 
 # How often a photo in the line is checked for whether anybody still waits for it, in seconds.
 _LOOK = 0.1
-# A cold disk may take ten seconds to import PyTorch, once.
-_LONGEST_EXPLANATION = 30.0
+# Where much else is going on, importing PyTorch may take half a minute, once.
+_LONGEST_EXPLANATION = 60.0
 _QUALITY = 85
 
 _Result = TypeVar("_Result")
@@ -205,7 +205,7 @@ class Service:
         """Which parts of a photo speak for a tag of a model.
 
         The first time in a process, PyTorch is imported for it. Raises as `recommend` does, SettingError for a tag
-        that this model cannot recommend, and Busy when there is no answer within half a minute.
+        that this model cannot recommend, and Busy when there is no answer within a minute.
         """
         chosen = self.model(model)
         try:
