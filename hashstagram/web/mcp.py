@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
 import gradio as gr
 from gradio.events import api
@@ -25,6 +24,7 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from hashstagram import Choice, HashStagramError, PhotoError, SettingError, __version__
+from hashstagram.choice import DEFAULT
 from hashstagram.web import texts
 from hashstagram.web.bodies import written_bytes
 from hashstagram.web.languages import said
@@ -74,7 +74,7 @@ class Assistants:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or say why not."""
         headers = Headers(scope=scope)
-        if "origin" in headers and urlsplit(headers["origin"]).netloc != headers.get("host"):
+        if "origin" in headers and headers["origin"].partition("://")[2] != headers.get("host"):
             # A page elsewhere would ask from within its visitor's network.
             response = assistant_problem(HTTPStatus.FORBIDDEN, texts.OTHER_ORIGIN)
         elif self._taken >= _MOST:
@@ -94,13 +94,13 @@ class Assistants:
         async def hashtags(
             photo: str,
             model: str = "",
-            top_k: int = 5,
-            min_confidence: float = 0,
+            top_k: int = DEFAULT.top_k,
+            min_confidence: float = DEFAULT.min_confidence,
             exclude: list[str] = [],  # noqa: B006
             always: list[str] = [],  # noqa: B006
-            platform_tags: bool = False,
-            companions: int = 2,
-            variety: bool = True,
+            platform_tags: bool = DEFAULT.platform_tags,
+            companions: int = DEFAULT.companions,
+            variety: bool = DEFAULT.variety,
         ) -> str:
             request: Any = self._server.request_context.request
             choice = Choice(top_k, min_confidence, exclude, always, platform_tags, companions, variety)

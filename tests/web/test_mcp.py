@@ -227,6 +227,15 @@ def test_there_is_nothing_but_the_tool(assistants: Server, method: str) -> None:
     )
 
 
+@pytest.mark.parametrize("body", ["", "words", "[]", "{}", "[" * 100_000, '{"jsonrpc": "2.0", "id": 1, "method": 3}'])
+def test_what_is_no_message_is_refused_and_leaves_no_trace(assistants: Server, body: str) -> None:
+    answer = assistants.post(MCP, content=body, headers=ACCEPT | {"content-type": "application/json"})
+
+    assert answer.status_code in (400, 500)
+    assert answer.json()["error"]["message"]
+    assert "Traceback" not in assistants.said()
+
+
 @pytest.mark.parametrize("path", ["/sse", "/schema", "/messages/", "/http", "/anything"])
 def test_gradios_other_ways_in_stay_shut(assistants: Server, path: str) -> None:
     assert assistants.get(MCP + path).status_code == 404
@@ -242,9 +251,10 @@ def test_a_browser_is_told_that_this_is_no_page(assistants: Server) -> None:
 
 
 def test_pages_of_other_sites_cannot_ask(assistants: Server) -> None:
-    refused = post(assistants, "ping", origin="https://example.com")
-    assert refused.status_code == 403
-    assert refused.json()["error"]["message"] == "Pages of other sites cannot ask here. Ask from a program."
+    for origin in ("https://example.com", "null", "http://["):
+        refused = post(assistants, "ping", origin=origin)
+        assert refused.status_code == 403
+        assert refused.json()["error"]["message"] == "Pages of other sites cannot ask here. Ask from a program."
 
     assert post(assistants, "ping", origin=assistants.url).status_code == 200
 
