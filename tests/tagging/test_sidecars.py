@@ -130,6 +130,16 @@ def test_digikams_own_list_has_them_as_well() -> None:
     assert listed(content, DIGIKAM, "TagsList") == ["Places/Berlin", "sea"]
 
 
+@pytest.mark.parametrize("about", ['rdf:about="uuid:1&amp;2"', 'about="uuid:1&amp;2"'])
+def test_what_is_added_is_about_the_same_thing(about: str) -> None:
+    existing = DARKTABLE.replace(b'rdf:about=""', about.encode())
+    root = ElementTree.fromstring(sidecar([DOG], MADE, existing))  # noqa: S314
+    descriptions = list(root.iter(f"{RDF}Description"))
+
+    assert len(descriptions) == 3
+    assert {each.get(f"{RDF}about", each.get("about")) for each in descriptions} == {"uuid:1&2"}
+
+
 def test_lists_that_are_not_there_are_not_begun() -> None:
     assert listed(sidecar([DOG], MADE, DARKTABLE), LR, "hierarchicalSubject") == []
 
