@@ -79,6 +79,12 @@ def in_lists(answer: dict[str, Any]) -> list[str]:
     return [hashtag["tag"] for kind in kinds for hashtag in answer["hashtags"] if hashtag["kind"] == kind]
 
 
+def slow_down(page: Page, milliseconds: int) -> None:
+    """Make every request take at least so long."""
+    conditions = {"offline": False, "latency": milliseconds, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", conditions)
+
+
 def downloaded(page: Page, button: str) -> tuple[str, bytes]:
     with page.expect_download() as download:
         page.get_by_role("button", name=button).click()
@@ -194,6 +200,7 @@ def test_they_go_one_by_one_until_they_are_stopped(visit: Open, small_server: Se
     page.on("request", begun)
     page.on("requestfinished", lambda request: under_way.discard(request))
     page.on("requestfailed", lambda request: under_way.discard(request))
+    slow_down(page, 100)
     give(page, photos[:50])
     expect(rows(page).nth(2)).to_contain_text("#")
 
@@ -208,6 +215,7 @@ def test_they_go_one_by_one_until_they_are_stopped(visit: Open, small_server: Se
     assert len(most) == sent
     assert max(most) == 1
 
+    slow_down(page, 0)
     page.get_by_role("button", name="Continue").click()
 
     finished(page, "Photos with hashtags: 50 of 50.")
@@ -296,6 +304,21 @@ def test_a_server_that_starts_anew_costs_no_photo(visit: Open, small_server: Ser
     give(page, photos[:2])
 
     finished(page, "Photos with hashtags: 2 of 2.")
+
+
+def test_a_photo_that_has_gone_meanwhile_is_named(
+    visit: Open, small_server: Server, photos: list[Path], tmp_path: Path
+) -> None:
+    page = visit(to=small_server, expected=API)
+    gone = tmp_path / "gone.jpg"
+    gone.write_bytes(photos[0].read_bytes())
+    slow_down(page, 1000)
+    give(page, [photos[0], gone, photos[1]])
+
+    gone.unlink()
+
+    finished(page, "Photos with hashtags: 2 of 3. Not usable: 1.")
+    expect(rows(page).nth(1)).to_contain_text("This file cannot be read. Please choose it again.")
 
 
 def test_a_photo_that_is_too_large_is_named_and_the_next_one_comes(

@@ -235,22 +235,27 @@ async function start() {
 async function look(row, settings, signal) {
   set(row, "looking");
   try {
-    await row.file.slice(0, 1).arrayBuffer();
+    if (await readable(row.file)) {
+      const { ok, answer } = await ask(row.file, settings, signal, (seconds) => {
+        set(row, "looking", seconds ? say("many_busy", { seconds }) : undefined);
+      });
+      if (ok) set(row, "done", answer);
+      // The other photos would hear the same.
+      else if (answer.code === "setting_invalid") stop(answer.message);
+      else set(row, "failed", answer.message);
+      return;
+    }
   } catch {
-    if (!signal.aborted) set(row, "failed", say("many_unreadable"));
-    return;
+    // Browsers do not say why; a file that has gone on its way is one reason.
   }
-  try {
-    const { ok, answer } = await ask(row.file, settings, signal, (seconds) => {
-      set(row, "looking", seconds ? say("many_busy", { seconds }) : undefined);
-    });
-    if (ok) set(row, "done", answer);
-    // The other photos would hear the same.
-    else if (answer.code === "setting_invalid") stop(answer.message);
-    else set(row, "failed", answer.message);
-  } catch {
-    if (!signal.aborted) set(row, "failed", say("many_unreachable"));
-  }
+  const reason = await readable(row.file) ? "many_unreachable" : "many_unreadable";
+  if (!signal.aborted) set(row, "failed", say(reason));
+}
+
+// Whether the file is still there, and no folder. Of one that has gone Chromium reads nothing, without an error.
+async function readable(file) {
+  const start = await file.slice(0, 1).arrayBuffer().catch(() => null);
+  return start?.byteLength === Math.min(1, file.size);
 }
 
 // --- What the page is set to; what it does not show has the value that the route has by itself ---
