@@ -113,11 +113,12 @@ def _ask(page: Page, shot: Shot) -> None:
 
 
 def _light(picture: bytes) -> bytes:
-    """The picture with as few colours as make it light enough."""
+    """The picture, with as few colours as make it light enough."""
     image = Image.open(io.BytesIO(picture)).convert("RGB")
-    for colours in (256, 192, 128, 96, 64):
+    for colours in (None, 256, 192, 128, 96, 64):
         stream = io.BytesIO()
-        image.quantize(colours, dither=Image.Dither.FLOYDSTEINBERG).save(stream, "PNG", optimize=True)
+        fewer = image if colours is None else image.quantize(colours, dither=Image.Dither.FLOYDSTEINBERG)
+        fewer.save(stream, "PNG", optimize=True)
         if stream.tell() <= MOST_BYTES:
             return stream.getvalue()
     sys.exit("A picture stays too large for the README. Make the window smaller.")
