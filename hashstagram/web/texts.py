@@ -39,7 +39,6 @@ PLATFORM_TAGS_INFO = "#instagood, #followme and the like say nothing about a pho
 COMPARE = "Compare all models"
 COMPARE_INFO = "Each of them looks at the photo, and their hashtags stand side by side."
 
-EMPTY = "Your hashtags appear here as soon as a photo lands."
 SEEN = "Seen in the photo"
 SEEN_MEANING = "how often that is right"
 WRITTEN_WITH = "Written with it"
