@@ -23,8 +23,16 @@ SETS = {
 }
 
 
+_COSTS = {"precision_at_5": "P@5", "recall_at_5": "R@5"}
+
+
 def _percent(estimate: Mapping[str, float]) -> str:
     return f"{100 * estimate['value']:.1f} [{100 * estimate['low']:.1f}, {100 * estimate['high']:.1f}]"
+
+
+def _points(estimate: Mapping[str, float]) -> str:
+    value, low, high = (100 * estimate[key] for key in ("value", "low", "high"))
+    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
 
 
 def _row(name: str, entry: Mapping[str, Any]) -> str:
@@ -50,7 +58,13 @@ def _set_table(models: Sequence[Record], name: str) -> str:
 def figures(manifest: Manifest) -> str:
     """The headline: every model and the popularity baseline on val, in percent with 95 % intervals."""
     first = "main" if "main" in manifest.models[0].metrics["val"] else "all"
-    return _set_table(manifest.models, first)
+    table = _set_table(manifest.models, first)
+    measured = _cost_of_variety(manifest).get(manifest.models[0].id)
+    if measured is None:
+        return table
+    moved = " and ".join(f"{_points(measured['difference'][key])} of {name}" for key, name in _COSTS.items())
+    head, colon, rows = table.partition(":\n")
+    return f"{head}. Variety moves {manifest.models[0].name} by {moved}, in points on all of val{colon}{rows}"
 
 
 def sets(manifest: Manifest) -> str:
@@ -83,8 +97,7 @@ def int8(manifest: Manifest) -> str:
         cells = [f"{size / 1e6:.1f}" if size else "–"]
         for metric in ("precision_at_1", "recall_at_5"):
             value = form.metrics["val"]["all"][metric]["value"]
-            moved = {key: 100 * number for key, number in form.metrics["difference"]["all"][metric].items()}
-            cells += [f"{100 * value:.1f}", f"{moved['value']:+.2f} [{moved['low']:+.2f}, {moved['high']:+.2f}]"]
+            cells += [f"{100 * value:.1f}", _points(form.metrics["difference"]["all"][metric])]
         lines.append(
             f"| {record.name} | {' | '.join(cells)} | {form.metrics['top5_overlap']:.3f} "
             f"| {form.calibration['ece_after']:.4f} | {'int8' if form.default else 'exact'} |"
@@ -130,6 +143,25 @@ def pointing(manifest: Manifest) -> str:
             cells = [f"{100 * share:.0f}" for share in shares]
         lines.append(f"| {record.name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def variety(manifest: Manifest) -> str:
+    """What near-synonyms held back cost each model that was measured, on all of val."""
+    lines = [
+        "| model | photos | changed answers | P@5 without | difference, points | R@5 without | difference, points |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for model, measured in _cost_of_variety(manifest).items():
+        cells = [f"{model} in {measured['precision']}", str(measured["photos"]), f"{100 * measured['changed']:.1f} %"]
+        for key in _COSTS:
+            cells += [_percent(measured["without"][key]), _points(measured["difference"][key])]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cost_of_variety(manifest: Manifest) -> Mapping[str, Any]:
+    synonyms = manifest.vocabulary.synonyms
+    return {} if synonyms is None else synonyms.metrics
 
 
 def sources(manifest: Manifest) -> str:
@@ -179,6 +211,7 @@ BLOCKS: dict[str, Callable[[Manifest], str]] = {
     "int8": int8,
     "calibration": calibration,
     "companions": companions,
+    "variety": variety,
     "pointing": pointing,
     "sources": sources,
     "model-index": model_index,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashstagram.choice import Choice
+from hashstagram.manifest import Manifest
 from hashstagram.recommender import Recommender, load_model
 from training import metrics
 from training.compare import paired_bootstrap
@@ -31,14 +32,17 @@ def _per_photo(
 def cost(weights: Path, models: Sequence[str], posts: Posts) -> dict[str, Any]:
     """By model: the metrics without variety and with it, their paired differences, and how many answers change.
 
-    The models answer as they do by default on this machine's CPU, with visible tags alone. Raises WeightsError and
-    SettingError as `load_model` does.
+    The models answer with visible tags alone, in the form that they have by default on a CPU that is made for int8, be
+    this one or not. Raises WeightsError and SettingError as `load_model` does.
     """
+    manifest = Manifest.load(weights)
     _, val = train_and_val(posts)
     labels = posts.tags[val]
     measured: dict[str, Any] = {}
     for name in models:
-        recommender = load_model(name, weights=weights, device="cpu", renames="")
+        form = manifest.record(name).int8
+        engine = "int8" if form is not None and form.default else "exact"
+        recommender = load_model(name, weights=weights, device="cpu", engine=engine, renames="")
         probabilities = recommender.probabilities([posts.root / posts.photos[row] for row in val])
         plain, few = _per_photo(recommender, probabilities, labels, Choice(companions=0, variety=False))
         varied, many = _per_photo(recommender, probabilities, labels, Choice(companions=0, variety=True))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from hashstagram.records import SynonymsRecord
 from hashstagram.weights import Manifest
 from training.card import BLOCKS, filled, main
 
@@ -34,8 +35,23 @@ def test_figures_are_those_of_the_records(published: Path) -> None:
 def test_every_block_can_be_written(published: Path) -> None:
     manifest = Manifest.load(published)
     for name, make in BLOCKS.items():
-        if name != "companions":
+        if name not in ("companions", "variety"):
             assert all(record.name in make(manifest) for record in manifest.models), name
+
+
+def test_the_cost_of_variety_stands_in_its_block_and_under_the_figures(published: Path) -> None:
+    manifest = Manifest.load(published)
+    first = manifest.models[0]
+    estimate, moved = ({"value": value, "low": value - 0.01, "high": value + 0.01} for value in (0.45, -0.0032))
+    without, difference = (dict.fromkeys(("precision_at_5", "recall_at_5"), each) for each in (estimate, moved))
+    cost = {"precision": "int8", "photos": 24, "changed": 0.125, "without": without, "difference": difference}
+    manifest = manifest.with_synonyms(SynonymsRecord("synonyms.txt", "0", metrics={first.id: cost}))
+
+    row = "45.0 [44.0, 46.0] | -0.32 [-1.32, +0.68]"
+    text = filled("<!-- variety -->\n<!-- /variety -->\n", manifest)
+    assert f"| {first.id} in int8 | 24 | 12.5 % | {row} | {row} |" in text
+    said = f"Variety moves {first.name} by -0.32 [-1.32, +0.68] of P@5 and -0.32 [-1.32, +0.68] of R@5"
+    assert said in filled(DOCUMENT, manifest)
 
 
 def test_check_names_stale_documents_and_writes_nothing(
