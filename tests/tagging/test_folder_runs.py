@@ -139,7 +139,7 @@ def _writes(arguments: tuple[Any, ...]) -> bool:
 def test_a_second_run_computes_nothing(
     album: Path, tag: Tag, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (album / "c.heic").rename(album / os.fsdecode(b"caf\xe9\n\".heic"))  # no text at all
+    (album / "c.heic").rename(album / os.fsdecode(b'caf\xe9\n".heic'))  # no text at all
     arguments = [album, "-r", "--format", form, "--out", tmp_path / "out"]
     assert tag(*arguments)[0] == 0
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
