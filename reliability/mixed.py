@@ -72,7 +72,8 @@ async def _mixed(process: Process, seconds: float) -> list[Line]:
     # The janitor comes every quarter of the time that uploads may stay.
     await asyncio.sleep(1.5 * _UPLOAD_SECONDS)
     lost = {name: record.lost for name, record in kinds.items()}
-    slope, level = slope_mb_an_hour(samples)
+    slope, levels = slope_mb_an_hour(samples)
+    level = statistics.median(levels)
     return [
         *(Line.at_least(_PART, f"{name} clients were answered", kinds[name].count(ANSWERED), 1) for name in kinds),
         *(
@@ -84,7 +85,9 @@ async def _mixed(process: Process, seconds: float) -> list[Line]:
         Line(_PART, "memory when nobody had asked", samples[0][1], "MB"),
         Line(_PART, "memory, median", level, "MB"),
         Line(_PART, "memory, most", max(memory for _, memory in samples), "MB"),
-        Line(_PART, "slope of memory", slope, "MB/h"),
+        Line(
+            _PART, "slope of memory", slope, "MB/h", note=f"through {', '.join(f'{each:,.0f}' for each in levels)} MB"
+        ),
         _growth(seconds, slope * (1 - _WARM) * seconds / 3600, level),
         Line.at_most(_PART, "file descriptors left", process.descriptors() - descriptors, 0),
         Line.at_most(_PART, "uploads left", len(process.uploaded()), 0),
@@ -99,8 +102,8 @@ def _growth(seconds: float, grown: float, level: float) -> Line:
     return Line.at_most(_PART, what, grown, round(_FLAT * level, 1), "MB")
 
 
-def slope_mb_an_hour(samples: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """How memory rises, in MB an hour, and its median in MB, from samples of (seconds, MB) in order.
+def slope_mb_an_hour(samples: Sequence[tuple[float, float]]) -> tuple[float, list[float]]:
+    """How memory rises, in MB an hour, and the levels in MB that say so, from samples of (seconds, MB) in order.
 
     The line goes through the lowest sample of each of some windows, after the warm-up: what a photo takes for a moment
     is no growth, and what stays is in the lowest as well.
@@ -114,7 +117,7 @@ def slope_mb_an_hour(samples: Sequence[tuple[float, float]]) -> tuple[float, flo
             window = min(_WINDOWS - 1, int((seconds - start) / width))
             lowest[window] = min(lowest.get(window, (seconds, memory)), (seconds, memory), key=lambda each: each[1])
     hours, levels = zip(*((seconds / 3600, memory) for seconds, memory in lowest.values()), strict=True)
-    return statistics.linear_regression(hours, levels).slope, statistics.median(levels)
+    return statistics.linear_regression(hours, levels).slope, list(levels)
 
 
 async def _repeat(record: Record, what: Sequence[Callable[[], Awaitable[str]]]) -> None:

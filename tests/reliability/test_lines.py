@@ -33,9 +33,9 @@ def test_peaks_and_the_first_minutes_are_no_growth() -> None:
     filling = [(float(second), min(500.0, 100.0 + second)) for second in range(400)]
     peaks = [(float(second), 500.0 + 300 * (second % 7 == 0)) for second in range(400, 1801)]
 
-    slope, level = slope_mb_an_hour(filling + peaks)
+    slope, levels = slope_mb_an_hour(filling + peaks)
     assert slope == pytest.approx(0)
-    assert level == 500
+    assert levels == [500] * 12
 
 
 def test_what_stays_is_growth() -> None:
