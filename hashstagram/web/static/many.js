@@ -95,7 +95,7 @@ function add(files) {
   if (files.length === 0) return;
   const taken = files.slice(0, MOST - rows.length);
   for (const file of taken) {
-    const row = { file, state: "waiting", answer: null };
+    const row = { file, size: file.size, state: "waiting", answer: null };
     row.picture = make("canvas", { width: 1, height: 1, "aria-hidden": "true" });
     row.hashtags = make("td");
     const name = make("span", { className: "name", dir: "auto" }, file.name);
@@ -235,7 +235,7 @@ async function start() {
 async function look(row, settings, signal) {
   set(row, "looking");
   try {
-    if (await readable(row.file)) {
+    if (await readable(row)) {
       const { ok, answer } = await ask(row.file, settings, signal, (seconds) => {
         set(row, "looking", seconds ? say("many_busy", { seconds }) : undefined);
       });
@@ -248,14 +248,14 @@ async function look(row, settings, signal) {
   } catch {
     // Browsers do not say why; a file that has gone on its way is one reason.
   }
-  const reason = await readable(row.file) ? "many_unreachable" : "many_unreadable";
+  const reason = await readable(row) ? "many_unreachable" : "many_unreadable";
   if (!signal.aborted) set(row, "failed", say(reason));
 }
 
-// Whether the file is still there, and no folder. Of one that has gone Chromium reads nothing, without an error.
-async function readable(file) {
+// Whether the file is still there, and no folder. One that has gone is empty for Chromium, which reads it without error.
+async function readable({ file, size }) {
   const start = await file.slice(0, 1).arrayBuffer().catch(() => null);
-  return start?.byteLength === Math.min(1, file.size);
+  return start?.byteLength === Math.min(1, size);
 }
 
 // --- What the page is set to; what it does not show has the value that the route has by itself ---
