@@ -24,12 +24,12 @@ class Line:
     @classmethod
     def at_most(cls, part: str, what: str, value: float, most: float, unit: str = "", note: str = "") -> "Line":
         """A line that holds while `value` is not larger than `most`."""
-        return cls(part, what, value, unit, f"≤ {most:,g}", value <= most, note)
+        return cls(part, what, value, unit, f"≤ {_number(most)}", value <= most, note)
 
     @classmethod
     def at_least(cls, part: str, what: str, value: float, least: float, unit: str = "", note: str = "") -> "Line":
         """A line that holds while `value` is not smaller than `least`."""
-        return cls(part, what, value, unit, f"≥ {least:,g}", value >= least, note)
+        return cls(part, what, value, unit, f"≥ {_number(least)}", value >= least, note)
 
 
 def table(lines: Sequence[Line]) -> str:
@@ -37,10 +37,15 @@ def table(lines: Sequence[Line]) -> str:
     rows = ["| part | what | measured | must be | verdict |", "|---|---|---|---|---|"]
     for line in lines:
         verdict = "" if not line.must else "holds" if line.holds else "**does not hold**"
-        number = f"{line.value:,.0f}" if line.value == round(line.value) else f"{line.value:,.3g}"
-        rows.append(f"| {line.part} | {line.what} | {f'{number} {line.unit}'.strip()} | {line.must} | {verdict} |")
+        measured = f"{_number(line.value)} {line.unit}".strip()
+        rows.append(f"| {line.part} | {line.what} | {measured} | {line.must} | {verdict} |")
     notes = [f"{line.part}, {line.what}: {line.note}" for line in lines if line.note]
     return "\n".join(rows + (["", *notes] if notes else []))
+
+
+def _number(value: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{value:,.0f}" if value == round(value) or abs(value) >= 100 else f"{value:.3g}"
 
 
 def write(file: Path, lines: Sequence[Line], about: Mapping[str, object]) -> None:
