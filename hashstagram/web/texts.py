@@ -22,8 +22,10 @@ CREDITS = "Photos by {names}. [Sources and licences](site/examples/CREDITS.md)"
 SETTINGS = "Settings"
 MODEL = "Model"
 MODEL_LINE = "{name}\n{description}. {megabytes:.0f} MB."
-MODEL_FIGURES = """{name}
-{description}. {megabytes:.0f} MB. First hashtag right: {first:.0f} %. Five name {recall:.0f} % of what is in the photo."""
+MODEL_FIGURES = (
+    "{name}\n{description}. {megabytes:.0f} MB. "
+    "First hashtag right: {first:.0f} %. Five name {recall:.0f} % of what is in the photo."
+)
 TOP_K = "Number of hashtags"
 COMPANIONS = "Places for tags written with it"
 COMPANIONS_INFO = "So many of them, half at most, may be tags that people write with what is seen."

@@ -39,9 +39,7 @@ def test_a_photo_gets_its_hashtags_and_another_model_gives_its_own(
     no_sideways_scrolling(page)
     assert tags(page) == []
 
-    page.get_by_role("button", name="Drop a photo here").dispatch_event(
-        "drop", {"dataTransfer": transfer(page, PHOTO)}
-    )
+    page.get_by_role("button", name="Drop a photo here").dispatch_event("drop", {"dataTransfer": transfer(page, PHOTO)})
     first = answered(page)
     assert first == asked(server, PHOTO)
     expect(page.locator("#photo img")).to_have_attribute("alt", "Your photo")
@@ -250,8 +248,8 @@ CONTRASTS = """() => {
     const contrast = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
     const found = [];
     const texts = "#masthead h1, #masthead p, h2, .meaning, .by, .chip b, .chip span, #line span, #line textarea, "
-        + "#copy, #another, #fold, #model label span, #controls span, #controls input[type=number], #credits p, #credits a, "
-        + "#about p, #about a";
+        + "#copy, #another, #fold, #model label span, #controls span, #controls input[type=number], "
+        + "#credits p, #credits a, #about p, #about a";
     for (const element of document.querySelectorAll(texts)) {
         const below = ground(element);
         const text = element.innerText || element.value;
