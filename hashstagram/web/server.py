@@ -25,6 +25,7 @@ from hashstagram.web.janitor import Janitor
 from hashstagram.web.programs import programs_route
 from hashstagram.web.routes import add_routes
 from hashstagram.web.service import Service
+from hashstagram.web.unread import Unread
 
 __all__ = ["build_server", "serve"]
 
@@ -47,7 +48,10 @@ def build_server(demo: gr.Blocks, service: Service, settings: Settings, examples
     """
     limits = Limits.from_environment()
 
+    unread = Unread(demo._queue, settings.upload_seconds)
+
     def swept() -> None:
+        unread.forget()
         # Gradio keeps the names of all files that it ever saw.
         for paths in demo.temp_file_sets:
             paths.clear()
