@@ -1,6 +1,7 @@
 """One machine as it is deployed: processes of the real program, and the real nginx with its real configuration."""
 
 import contextlib
+import re
 import signal
 import subprocess
 import sys
@@ -78,6 +79,10 @@ class Process:
     def said(self) -> str:
         """What it wrote on both outputs."""
         return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def tracebacks(self) -> list[str]:
+        """The last line of each traceback in its log: what went wrong."""
+        return re.findall(r"^Traceback .*\n(?:[ \n].*\n?)*(.*)", self.said(), re.MULTILINE)
 
     def resident_mb(self) -> float:
         """Its memory now, in MB."""

@@ -91,7 +91,7 @@ async def _mixed(process: Process, seconds: float) -> list[Line]:
         _growth(seconds, slope * (1 - _WARM) * seconds / 3600, level),
         Line.at_most(_PART, "file descriptors left", process.descriptors() - descriptors, 0),
         Line.at_most(_PART, "uploads left", len(process.uploaded()), 0),
-        Line.at_most(_PART, "tracebacks in the log", process.said().count("Traceback"), 0),
+        Line.at_most(_PART, "tracebacks in the log", len(told := process.tracebacks()), 0, note="; ".join(told)),
     ]
 
 

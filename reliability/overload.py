@@ -67,7 +67,7 @@ async def _overload(process: Process, seconds: float) -> list[Line]:
         Line.at_most(_PART, "most memory", process.peak_mb(), MOST_MB, "MB"),
         Line(_PART, "an answer takes, alone", usual, "s"),
         Line.at_most(_PART, "until answers take that again", back, BACK_SECONDS, "s"),
-        Line.at_most(_PART, "tracebacks in the log", process.said().count("Traceback"), 0),
+        Line.at_most(_PART, "tracebacks in the log", len(told := process.tracebacks()), 0, note="; ".join(told)),
     ]
 
 
