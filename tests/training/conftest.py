@@ -3,6 +3,7 @@
 import csv
 import io
 import shutil
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +25,13 @@ from training.dataset import PixelCache, Posts, open_data
 from training.trunks import LITE_FILE, LITE_MEAN, LITE_STD, VGG16_FILE, Trunk, lite_network, normalised, vgg16_trunk
 
 ROOT = Path(__file__).resolve().parents[2]
+WEB = ROOT / "tests" / "web"
+sys.path[:0] = [str(WEB), str(WEB.parent / "deploy")]
+
+from proxying import module  # noqa: E402
+
+# What was trained is served as the tests of the web room serve it.
+start_server = module("web_fixtures", WEB / "conftest.py").start_server
 
 COLOURS = {"red": (200, 40, 40), "blue": (50, 70, 190), "green": (60, 160, 70), "yellow": (225, 205, 60)}
 # A shape and the tags that it stands for; with the colour's that makes two, three or six tags a photo.
