@@ -51,6 +51,8 @@ def test_public_names_are_all_there_and_sorted() -> None:
             "load_model",
             "available_models",
             "compare",
+            "explain",
+            "HeatMap",
             "Recommender",
             "Hashtag",
             "Choice",
