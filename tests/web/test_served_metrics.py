@@ -73,7 +73,7 @@ def test_an_answer_is_counted_and_timed_by_stage(watched: Server, jpeg: Path) ->
 def test_the_pages_photos_count_too(watched: Server, jpeg: Path) -> None:
     path = watched.upload(jpeg.read_bytes())
     before = scraped(watched)
-    for photo in (path, f"{path}.gone", path):
+    for photo in (path, path):
         file = {"path": photo, "meta": {"_type": "gradio.FileData"}}
         call = watched.post("/gradio_api/call/recommend", json={"data": [file, "alexnet", 5]})
         watched.get(f"/gradio_api/call/recommend/{call.json()['event_id']}")
