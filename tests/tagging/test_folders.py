@@ -23,8 +23,10 @@ def test_recursive_looks_into_all_folders_but_hidden_ones(album: Path, photos_of
     assert names(album, recursive=True) == photos_of(album)
 
 
-def test_what_is_named_comes_in_the_order_given_and_as_it_was_written(album: Path) -> None:
-    os.chdir(album)
+def test_what_is_named_comes_in_the_order_given_and_as_it_was_written(
+    album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(album)
     given = ["./b.jpg", "notes.txt", "day 2", "missing.jpg", "https://example.org/a.jpg", ""]
 
     assert names(*given) == ["./b.jpg", "notes.txt", "day 2/zwölf.png", *given[3:]]
