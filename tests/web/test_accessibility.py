@@ -22,7 +22,12 @@ def findings(page: Page) -> list[str]:
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(AXE.read_text(encoding="utf-8"))
     # What fades in has its colours only then.
-    page.wait_for_function("document.getAnimations().every((moving) => moving.playState !== 'running')")
+    page.evaluate(
+        """async () => {
+            const moves = () => document.getAnimations().some((moving) => moving.playState === "running");
+            for (let left = 100; left && moves(); left--) await new Promise((done) => setTimeout(done, 50));
+        }"""
+    )
     violations: list[dict[str, Any]] = page.evaluate(
         "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
     )
