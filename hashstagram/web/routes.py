@@ -22,7 +22,7 @@ from hashstagram.web.problems import add_handlers, described
 from hashstagram.web.service import Answer, Service
 
 _STATIC = Path(__file__).parent / "static"
-_OWN_FILES = ("page.js", "many.js", "asking.js", "programs.js", "programs.css", "icon.svg")
+_OWN_FILES = ("copying.js", "page.js", "many.js", "asking.js", "programs.js", "programs.css", "icon.svg")
 _SETTINGS: dict[str, tuple[str, dict[str, int]]] = {
     "top_k": (texts.NOT_A_NUMBER, {"least": 1, "most": MAX_TOP_K}),
     "companions": (texts.NOT_A_NUMBER, {"least": 0, "most": MAX_TOP_K}),

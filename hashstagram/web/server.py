@@ -36,6 +36,7 @@ _HEAD = f"""\
 <meta name="description" content="{texts.DESCRIPTION}">
 <link rel="icon" href="site/icon.svg" type="image/svg+xml">
 <script src="site/texts.js"></script>
+<script src="site/copying.js"></script>
 <script src="site/page.js"></script>
 <script type="module" src="site/many.js"></script>
 """

@@ -237,7 +237,7 @@ def test_programs_read_of_photos_and_not_of_marks(small_server: Server) -> None:
 
 def test_scripts_never_meet_texts_of_another_time(small_server: Server) -> None:
     """After an upgrade, an old script from the browser's memory would find no text under its names."""
-    for script in ("texts.js", "page.js", "many.js", "programs.js"):
+    for script in ("texts.js", "copying.js", "page.js", "many.js", "programs.js"):
         assert small_server.get(f"/site/{script}").headers["Cache-Control"] == "no-cache"
 
 

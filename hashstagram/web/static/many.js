@@ -157,25 +157,12 @@ function picture(row) {
 
 async function copy(row) {
   const line = row.answer.hashtags.slice(0, CAPTION).map(({ tag }) => `#${tag}`).join(" ");
-  const copied = await navigator.clipboard?.writeText(line).then(() => true, () => false);
-  if (copied || copyAsOfOld(line)) {
+  if (await toClipboard(line)) {
     tell(`${say("copied")}: ${line}`);
   } else {
     getSelection().selectAllChildren(row.hashtags.querySelector(".chips"));
     tell(say("copy_by_keyboard"));
   }
-}
-
-// Browsers keep the clipboard from pages that come without encryption.
-function copyAsOfOld(line) {
-  const focused = document.activeElement;
-  const field = make("textarea", { value: line });
-  section.append(field);
-  field.select();
-  const copied = document.execCommand("copy");
-  field.remove();
-  focused?.focus();
-  return copied;
 }
 
 // --- One after the other ---

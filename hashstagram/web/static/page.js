@@ -157,18 +157,12 @@ document.addEventListener("keydown", ({ key }) => {
 
 async function copy() {
   const line = document.querySelector("#line textarea");
-  const button = byId("copy");
-  const text = button.textContent;
-  try {
-    await navigator.clipboard.writeText(line.value);
-  } catch {
-    // Browsers keep the clipboard from pages that come without encryption.
+  if (!await toClipboard(line.value)) {
     line.select();
-    if (!document.execCommand("copy")) return tell(say("copy_by_keyboard"));
+    return tell(say("copy_by_keyboard"));
   }
   tell(say("copied"));
-  button.textContent = say("copied");
-  setTimeout(() => { button.textContent = text; }, 1500);
+  confirmCopy(byId("copy"));
 }
 
 // --- The settings ---

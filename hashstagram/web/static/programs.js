@@ -3,17 +3,12 @@
 
 async function copy(button) {
   const code = button.closest("section").querySelector("pre");
-  const name = button.textContent;
-  try {
-    await navigator.clipboard.writeText(code.textContent);
-  } catch {
-    // Browsers keep the clipboard from pages that come without encryption.
+  if (!await toClipboard(code.textContent)) {
     getSelection().selectAllChildren(code);
-    if (!document.execCommand("copy")) return tell(say("copy_by_keyboard"));
+    return tell(say("copy_by_keyboard"));
   }
   tell(say("copied"));
-  button.textContent = say("copied");
-  setTimeout(() => { button.textContent = name; }, 1500);
+  confirmCopy(button);
 }
 
 function tell(sentence) {
