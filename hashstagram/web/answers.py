@@ -92,7 +92,12 @@ def compared(answers: Sequence[Answer], models: Sequence[Model], choice: Choice)
 def problem(error: HashStagramError) -> str:
     """Why there is no answer; where it is nobody's fault, with a button to ask again."""
     again = _again() if isinstance(error, Busy) else ""
-    return _article(f'<p class="problem" role="alert">{escape(said(error))}</p>{again}')
+    return _article(f"{alert(error)}{again}")
+
+
+def alert(what: str | HashStagramError) -> str:
+    """A sentence that is read out at once: a text of ours, or an error."""
+    return f'<p class="problem" role="alert">{escape(said(what))}</p>'
 
 
 def failed() -> str:

@@ -6,6 +6,7 @@ from html import escape
 
 from hashstagram import HashStagramError, HeatMap
 from hashstagram.web import texts
+from hashstagram.web.answers import alert
 from hashstagram.web.languages import said
 from hashstagram.web.problems import kind
 from hashstagram.web.service import Service
@@ -23,12 +24,12 @@ async def shown(
     Nothing is left of it on the disk: the picture is part of the HTML. Raises Gone.
     """
     if photo is None:
-        return _problem(said(texts.NO_PHOTO))
+        return alert(texts.NO_PHOTO)
     try:
         explanation = await service.explain(photo, model, tag or "", gone=gone)
     except HashStagramError as error:
         service.metrics.refused(kind(error)[1])
-        return _problem(said(error))
+        return alert(error)
     picture = base64.b64encode(explanation.picture).decode()
     height, width = explanation.heat.values.shape
     alternative = escape(said(texts.HEAT_ALT, tag=explanation.heat.tag))
@@ -46,7 +47,3 @@ def sentence(heat: HeatMap) -> str:
     if heat.kind == "visible":
         return said(texts.HEAT_VISIBLE, tag=heat.tag)
     return said(texts.HEAT_COMPANION, tag=heat.tag, tags=", ".join(f"#{tag}" for tag in heat.because))
-
-
-def _problem(text: str) -> str:
-    return f'<p class="problem" role="alert">{escape(text)}</p>'

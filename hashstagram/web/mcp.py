@@ -7,7 +7,6 @@ out, and the transport is mcp's own: one request, one answer in JSON, and nothin
 """
 
 import base64
-import binascii
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -169,5 +168,5 @@ def decoded(photo: str) -> bytes:
         raise PhotoError(texts.NOT_A_DATA_URL)
     try:
         return base64.b64decode(data)
-    except (ValueError, binascii.Error) as error:
+    except ValueError as error:
         raise PhotoError(texts.NOT_A_DATA_URL) from error

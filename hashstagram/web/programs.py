@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from hashstagram import Limits
 from hashstagram.web import languages, texts
 from hashstagram.web.addresses import PROGRAMS
+from hashstagram.web.answers import named
 from hashstagram.web.commands import ASSISTANT, COMMANDS
 from hashstagram.web.environment import Settings
 from hashstagram.web.languages import said
@@ -64,10 +65,7 @@ def _page(service: Service, limits: Limits, here: str, *, assistants: bool) -> s
     commands = (*COMMANDS, ASSISTANT) if assistants else COMMANDS
     values = {"megabytes": limits.max_bytes / 2**20, "megapixels": limits.max_pixels / 1e6}
     answer = HashtagsBody(model=service.models[0].name, hashtags=_EXAMPLE)
-    models = [
-        (f"`{model.name}`", texts.MODEL_NAMES.get(model.name, model.name), said(model.description))
-        for model in service.models
-    ]
+    models = [(f"`{model.name}`", named(model), said(model.description)) for model in service.models]
     statuses = [(f"`{status}`", HTTPStatus(int(status)).phrase, said(text)) for status, text in texts.STATUSES.items()]
     return _TEMPLATE.substitute(
         {name: _prose(said(text, **values)) for name, text in texts.PROGRAMS.items()},

@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
 from PIL import Image
 
 from hashstagram import (
@@ -165,8 +164,7 @@ class Service:
 
     def check(self, model: str | None, choice: Choice) -> None:
         """Raise SettingError for a choice that the model would refuse whatever the photo shows."""
-        recommender = self._recommenders[self.model(model).name]
-        recommender.rank(np.zeros(len(recommender.vocabulary), dtype=np.float32), choice)
+        choice.places(self._recommenders[self.model(model).name].vocabulary)
 
     async def recommend(
         self,
