@@ -188,3 +188,19 @@ def _network_record(
         metrics={"precision_at_1": {"value": 0.5, "n": 2}},
         licence={"code": "Apache-2.0"},
     )
+
+
+@pytest.fixture
+def close_folder(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Make folders of a name such that nobody may look into them; permissions would not keep root out."""
+    scandir = os.scandir
+
+    def close(name: str) -> None:
+        def closed(path: str) -> object:
+            if str(path).endswith(name):
+                raise PermissionError(13, "Permission denied", str(path))
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", closed)
+
+    return close

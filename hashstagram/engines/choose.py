@@ -1,6 +1,7 @@
 """Which engine computes a model, and why: what was asked for, what the machine has, and what the model comes as."""
 
 import ctypes
+import os
 import platform
 import sys
 from dataclasses import dataclass
@@ -59,6 +60,11 @@ def select(engine: str, device: str, *, has_int8: bool, int8_is_default: bool) -
     if flag is None:
         return Selected("openvino", "fp32", "cpu", "this CPU is not known to have VNNI, which int8 needs")
     return Selected("openvino", "int8", "cpu", f"this CPU has {flag}")
+
+
+def engine_from_environment() -> str:
+    """What HASHSTAGRAM_ENGINE names, `auto` where it names none."""
+    return os.environ.get("HASHSTAGRAM_ENGINE") or "auto"
 
 
 def byte_dot_product() -> str | None:

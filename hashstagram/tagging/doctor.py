@@ -211,7 +211,7 @@ def _model(folder: Path, manifest: Manifest, record: Record) -> dict[str, Any]:
             for file in (record.int8.graph, record.int8.numbers):
                 if file is not None:
                     stored_bytes(folder, file)
-        selected = choose_engine(manifest, record, engine=os.environ.get("HASHSTAGRAM_ENGINE") or "auto")
+        selected = choose_engine(manifest, record, engine=choose.engine_from_environment())
     except HashStagramError as error:
         return {**said, "problem": str(error)}
     return {**said, **vars(selected)}
@@ -221,7 +221,7 @@ def _answer() -> dict[str, Any]:
     """Have the default model look at a picture: whatever is wrong with what computes, it shows here."""
     from PIL import Image
 
-    recommender = hashstagram.load_model(engine=os.environ.get("HASHSTAGRAM_ENGINE") or "auto")
+    recommender = hashstagram.load_model(engine=choose.engine_from_environment())
     picture = Image.linear_gradient("L").convert("RGB")
     recommender.recommend(picture)
     started = time.perf_counter()

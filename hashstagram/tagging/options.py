@@ -1,12 +1,11 @@
 """The options of the command line."""
 
 import argparse
-import os
 from pathlib import Path
 
 import hashstagram
 from hashstagram.choice import DEFAULT, MAX_TOP_K, Choice
-from hashstagram.engines import ENGINES
+from hashstagram.engines.choose import ENGINES, engine_from_environment
 from hashstagram.vocabulary import split_tags
 
 FORMATS = ("text", "csv", "jsonl", "xmp")
@@ -78,7 +77,7 @@ def add_model(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--engine",
         choices=ENGINES,
-        default=os.environ.get("HASHSTAGRAM_ENGINE") or "auto",
+        default=engine_from_environment(),
         help="what computes: int8 where the CPU is made for it, exact (fp32), or PyTorch (default: %(default)s)",
     )
 

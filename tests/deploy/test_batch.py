@@ -186,16 +186,11 @@ def test_text_of_rows_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.
     assert (output.names(), output.read(name)) == ([name], "one\n")
 
 
-def test_a_folder_that_cannot_be_looked_into_is_not_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_looked_into_is_not_left_out(
+    tmp_path: Path, close_folder: Callable[[str], None]
+) -> None:
     (tmp_path / "closed").mkdir()
-    scandir = os.scandir
-
-    def closed(path: str) -> Any:
-        if str(path).endswith("closed"):
-            raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", closed)
+    close_folder("closed")
     with pytest.raises(BatchError, match=r"closed cannot be looked into \(Permission denied\)"):
         list(place(str(tmp_path)).photos())
 

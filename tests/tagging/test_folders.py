@@ -51,15 +51,8 @@ def test_a_folder_without_photos_is_said(album: Path) -> None:
     assert problem.sentence == "There are no photos in this folder."
 
 
-def test_a_folder_that_cannot_be_looked_into_is_said(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scandir = os.scandir
-
-    def closed(path: str) -> object:
-        if str(path).endswith("evening"):
-            raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", closed)
+def test_a_folder_that_cannot_be_looked_into_is_said(album: Path, close_folder: Callable[[str], None]) -> None:
+    close_folder("evening")
     found = find([str(album)], recursive=True)
 
     assert len(found.photos) == 4
